@@ -1,0 +1,182 @@
+"""The command line: `python -m gru_sym list | show CELL | count CELL -m 8 -n 16`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from gru_sym.cells import Cell
+from gru_sym.errors import CellError
+from gru_sym.language import MAX_TEXT
+from gru_sym.layers import Layer
+from gru_sym.lookup import UnknownCell, catalogue
+from gru_sym.render import Table, cell_text
+
+CELL_HELP = "a catalogue id, a file of equations, or - for standard input"
+
+
+class BadInput(Exception):
+    """What the user gave cannot be used; the message is one line."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(message)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 if done, 2 with one line on standard error for bad input."""
+    sys.set_int_max_str_digits(0)  # sizes have any length
+    try:
+        options = _parser().parse_args(arguments)
+        answer = options.run(options)
+    except (BadInput, UnknownCell, ValueError) as error:
+        message = error.summary if isinstance(error, CellError) else str(error)
+        _write(sys.stderr, f"gru_sym: {' '.join(message.split())}")
+        return 2
+    return _write(sys.stdout, answer)
+
+
+def _write(stream: Any, text: str) -> int:
+    """Print whole or not at all; a reader that has gone away is no error of ours."""
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="backslashreplace")
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="gru_sym", description="Count the parameters of a recurrent cell from its equations.")
+    commands = parser.add_subparsers(required=True, metavar="list | show | count", dest="command")
+
+    listing = commands.add_parser("list", help="every cell of the catalogue")
+    listing.set_defaults(run=_list)
+
+    show = commands.add_parser("show", help="equations, parameters, shapes, roles, formula, source")
+    show.add_argument("cell", metavar="CELL", help=CELL_HELP)
+    show.set_defaults(run=_show)
+
+    count = commands.add_parser("count", help="the exact number of parameters")
+    count.add_argument("cell", metavar="CELL", help=CELL_HELP)
+    count.add_argument("-m", type=_positive, metavar="INPUT", help="input size")
+    count.add_argument("-n", type=_positive, metavar="HIDDEN", help="hidden size")
+    count.add_argument("--set", type=_assignment, action="append", default=[], metavar="k=4", help="any other size")
+    count.add_argument("--layers", type=_positive, default=1, metavar="L", help="number of stacked layers")
+    count.add_argument("--bidirectional", action="store_true", help="both directions")
+    count.set_defaults(run=_count)
+
+    for command in (listing, show, count):
+        command.add_argument("--json", action="store_true", help="one JSON object on one line")
+    return parser
+
+
+def _list(options: argparse.Namespace) -> str:
+    cells = catalogue.values()
+    if options.json:
+        return json.dumps({"cells": [{"cell": c.name, "formula": str(c.count()), "title": c.title} for c in cells]})
+    return str(Table(("cell", "parameters", "what"), [(c.name, c.count(), c.title) for c in cells]))
+
+
+def _show(options: argparse.Namespace) -> str:
+    cell = _cell(options.cell)
+    if not options.json:
+        return cell_text(cell)
+    parameters = [
+        {"name": p.name, "shape": [str(size) for size in p.shape], "role": p.role, "gate": p.gate,
+         "count": str(p.count)}
+        for p in cell.parameters
+    ]  # fmt: skip
+    return json.dumps({
+        "cell": cell.name, "title": cell.title, "sources": list(cell.sources), "equations": cell.text,
+        "formula": str(cell.count()), "sizes": list(cell.size_names), "states": list(cell.states),
+        "parameters": parameters, "latex": cell.latex(),
+    })  # fmt: skip
+
+
+def _count(options: argparse.Namespace) -> str:
+    cell = _cell(options.cell)
+    layer = Layer(cell, options.layers, options.bidirectional)
+    sizes = _sizes(options, layer)
+    numbers = {name: getattr(layer, name)(**sizes) if sizes or not layer.size_names else None
+               for name in ("count", "weights", "biases")}  # fmt: skip
+    formula = layer.count()
+    if options.json:
+        about = {"cell": cell.name, "formula": str(formula), "sizes": sizes, "layers": options.layers,
+                 "bidirectional": options.bidirectional}  # fmt: skip
+        return json.dumps(about | numbers)
+    if numbers["count"] is None:
+        return str(formula)
+    where = ", ".join(f"{name} = {value}" for name, value in sizes.items())
+    return "\n".join([
+        f"{numbers['count']} parameters in {cell.name}" + (f" with {where}" if where else ""),
+        f"= {formula}",
+        f"{numbers['weights']} weights, {numbers['biases']} biases",
+    ])  # fmt: skip
+
+
+def _sizes(options: argparse.Namespace, layer: Layer) -> dict[str, int]:
+    """The sizes given, checked to be all or none of those the count needs."""
+    given = [("m", options.m), ("n", options.n), *options.set]
+    sizes: dict[str, int] = {}
+    for name, value in given:
+        if value is None:
+            continue
+        if name in sizes:
+            raise BadInput(f"the size {name} is given twice")
+        sizes[name] = value
+    missing = [name for name in layer.size_names if name not in sizes]
+    if sizes and missing:
+        how = ", ".join(f"-{name} SIZE" if name in ("m", "n") else f"--set {name}=SIZE" for name in missing)
+        raise BadInput(f"{layer.cell.name} also needs {how}")
+    return sizes
+
+
+def _cell(argument: str) -> Cell:
+    """The cell that an argument of the command line means."""
+    if argument == "-":
+        return Cell(_decode(sys.stdin.buffer.read(4 * MAX_TEXT + 1), "standard input"), "standard input")
+    if argument in catalogue:
+        return catalogue[argument]
+    path = Path(argument)
+    if not path.exists() and not re.search(r"[/\\]|\.(?:cell|txt)$", argument):
+        return catalogue[argument]  # which says what the catalogue has
+    try:
+        with path.open("rb") as file:
+            return Cell(_decode(file.read(4 * MAX_TEXT + 1), argument), argument)
+    except OSError as error:
+        raise BadInput(f"{argument} cannot be read: {error.strerror}") from error
+    except CellError as error:
+        raise BadInput(f"{argument}, {error.summary}") from error
+
+
+def _decode(raw: bytes, name: str) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{name} is not text in UTF-8: byte {error.start} cannot be read") from error
+
+
+def _positive(text: str) -> int:
+    if not re.fullmatch(r"[0-9]+", text) or not text.strip("0"):
+        raise argparse.ArgumentTypeError(f"a size is a positive whole number, such as 128, not {text!r}")
+    return int(text)
+
+
+def _assignment(text: str) -> tuple[str, int]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"write a size as k=4, not {text!r}")
+    return name, _positive(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""The equations as SymPy matrix expressions, to go on working with in SymPy."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import reduce
+from operator import add, mul
+
+import sympy as sp
+
+from gru_sym.functions import FUNCTIONS
+from gru_sym.scope import Program
+from gru_sym.sizes import Size, Sizes
+from gru_sym.syntax import (
+    Apply,
+    Equation,
+    Expression,
+    MatrixProduct,
+    Minus,
+    Name,
+    Number,
+    Plus,
+    Times,
+)
+
+
+def size_expression(size: Size) -> sp.Expr:
+    """A size as a SymPy symbol, or an integer. Symbols are plain, so `sympy.symbols("m n")` match."""
+    return sp.Symbol(size) if isinstance(size, str) else sp.Integer(size)
+
+
+class Algebra:
+    """SymPy's view of a cell.
+
+    Vectors are columns: a vector of size n is a `MatrixSymbol` of shape (n, 1), a kernel one of
+    shape (n, m), a scalar a `Symbol`. Elementwise products are `HadamardProduct`, functions are
+    applied with `applyfunc`, a number that spreads over a vector multiplies a `OneMatrix`.
+    """
+
+    def __init__(self, program: Program, sizes: Sizes) -> None:
+        self.program = program
+        self.sizes = sizes
+
+    def symbol(self, name: str, primed: bool = False) -> sp.MatrixSymbol | sp.Symbol:
+        """The symbol of a name; a next state keeps its prime."""
+        label = name + "'" if primed else name
+        if name in self.sizes.scalars:
+            return sp.Symbol(label)
+        rows, columns = (size_expression(size) for size in self.sizes.shapes[name])
+        return sp.MatrixSymbol(label, rows, columns)
+
+    def equation(self, equation: Equation) -> sp.Eq:
+        """One equation, in terms of the names it is written in."""
+        target = self.symbol(equation.target.name, equation.target.primed)
+        right = self.expression(equation.expression)
+        if isinstance(target, sp.Symbol) and isinstance(right, sp.MatrixExpr):
+            right = right[0, 0]
+        return sp.Eq(target, right, evaluate=False)
+
+    def next_state(self, name: str) -> sp.MatrixExpr:
+        """The next value of a state in terms of x, the states and the parameters alone."""
+        known: dict[sp.Basic, sp.Expr] = {}
+        for equation in self.program.equations:
+            one = self.equation(equation)
+            known[one.lhs] = one.rhs.subs(known)
+        return known[self.symbol(name, primed=True)]
+
+    def expression(self, expression: Expression) -> sp.Expr:
+        """One expression of the cell."""
+        match expression:
+            case Number(value=value):
+                return _rational(value)
+            case Name(name=name, primed=primed):
+                return self.symbol(name, primed)
+            case Minus(operand=operand):
+                return -self.expression(operand)
+            case Apply(function=function, argument=argument):
+                inner = self.expression(argument)
+                if function == "identity":
+                    return inner
+                apply = FUNCTIONS[function]
+                return inner.applyfunc(apply) if isinstance(inner, sp.MatrixExpr) else apply(inner)
+            case MatrixProduct(left=left, right=right):
+                return self.expression(left) * self.expression(right)
+            case Times(factors=parts):
+                scalars, matrices = self._split(parts)
+                product = reduce(mul, scalars, sp.Integer(1))
+                return product * sp.hadamard_product(*matrices) if matrices else product
+            case Plus(terms=parts):
+                scalars, matrices = self._split(parts)
+                total = reduce(add, scalars, sp.Integer(0))
+                if not matrices:
+                    return total
+                vectors = reduce(add, matrices)
+                return vectors + total * sp.OneMatrix(*matrices[0].shape) if scalars else vectors
+
+    def _split(self, parts: tuple[Expression, ...]) -> tuple[list[sp.Expr], list[sp.MatrixExpr]]:
+        """The scalar parts, and the others."""
+        converted = [self.expression(part) for part in parts]
+        matrices = [part for part in converted if isinstance(part, sp.MatrixExpr)]
+        return [part for part in converted if not isinstance(part, sp.MatrixExpr)], matrices
+
+
+def _rational(value: Fraction) -> sp.Rational:
+    return sp.Rational(value.numerator, value.denominator)

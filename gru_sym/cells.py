@@ -1,0 +1,258 @@
+"""`Cell`: what an equation text means. Parameters, shapes, roles, and the exact count."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import sympy as sp
+
+from gru_sym.algebra import Algebra, size_expression
+from gru_sym.latex import LatexWriter
+from gru_sym.roles import BIAS, gates, output_state, roles
+from gru_sym.scope import read
+from gru_sym.sizes import Shape, infer
+from gru_sym.syntax import INPUT
+
+SizeValue = int | sp.Expr
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One trainable array of a cell.
+
+    >>> from gru_sym import cell
+    >>> cell("gru.dey_salem").parameters[0]
+    Parameter(name='W_z', shape=(n, m), role='input kernel', gate='z')
+
+    Attributes
+    ----------
+    name : as in the equations.
+    shape : SymPy sizes: (rows, columns) of a matrix, (rows,) of a vector, () of a scalar.
+    role : input kernel, recurrent kernel, bias, peephole, projection or scale.
+    gate : the gate or state whose equation it stands in.
+    """
+
+    name: str
+    shape: tuple[sp.Expr, ...]
+    role: str
+    gate: str
+
+    @property
+    def count(self) -> sp.Expr:
+        """How many numbers it holds."""
+        return sp.Mul(*self.shape)
+
+
+class Cell:
+    """A recurrent cell, given as the text of its equations.
+
+    >>> cell = Cell("h' = tanh(W @ x + U @ h + b)")
+    >>> cell.count()
+    m*n + n**2 + n
+    >>> cell.count(m=8, n=16)
+    400
+    >>> [(p.name, p.shape, p.role) for p in cell.parameters]
+    [('W', (n, m), 'input kernel'), ('U', (n, n), 'recurrent kernel'), ('b', (n,), 'bias')]
+
+    Parameters
+    ----------
+    text : one equation a line; `x` is the input, of size m, a primed name a next state, of size n.
+        Comments before the first equation may give a title and, after `source:`, a source.
+    name : what to call it in tables and errors.
+
+    Raises
+    ------
+    CellError : for a text that is not a cell, with line, column and one sentence.
+    """
+
+    def __init__(self, text: str, name: str = "cell") -> None:
+        self.text = text
+        self.name = name
+        self.program = read(text)
+        self.sizes = infer(self.program)
+
+    # What the text says
+
+    @cached_property
+    def title(self) -> str:
+        """The first comment line before the equations, or the name."""
+        notes = _heading(self.text)
+        return notes[0] if notes else self.name
+
+    @cached_property
+    def sources(self) -> tuple[str, ...]:
+        """What the comment lines `# source: ...` before the equations say."""
+        marked = [note for note in _heading(self.text) if note.startswith("source:")]
+        return tuple(note.removeprefix("source:").strip() for note in marked)
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The names of the states, in the order in which they are computed."""
+        return self.program.states
+
+    @property
+    def output(self) -> str:
+        """The state that a layer hands on: `h` where there is one, else the last one computed."""
+        return output_state(self.program)
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Every trainable array, in order of appearance; one used twice is listed once."""
+        role, gate = roles(self.program, self.sizes), gates(self.program)
+        return tuple(
+            Parameter(name, _shape(self.sizes.shapes[name]), role[name], gate[name])
+            for name in self.program.parameters
+        )
+
+    # How many
+
+    @cached_property
+    def size_names(self) -> tuple[str, ...]:
+        """The symbols that sizes are written in: m and n first, then the others as they appear."""
+        shapes = [self.sizes.shapes[name] for name in (INPUT, *self.states, *self.program.parameters)]
+        used = dict.fromkeys(size for shape in shapes for size in shape if isinstance(size, str))
+        if INPUT not in {name.name for _, name in self.program.occurrences()}:
+            used.pop("m", None)
+        return tuple(sorted(used, key=lambda size: ("m", "n").index(size) if size in ("m", "n") else 2))
+
+    def count(self, **sizes: SizeValue) -> SizeValue:
+        """The number of parameters: a SymPy expression, or an int once every size is given.
+
+        >>> Cell("h' = tanh(A @ (B @ x) + b)").count()
+        k*m + k*n + n
+        >>> Cell("h' = tanh(A @ (B @ x) + b)").count(m=100, n=100, k=4)
+        900
+
+        Raises `ValueError` for a size the cell does not have, or that is not positive.
+        """
+        return self.evaluate(_total(self.parameters), sizes)
+
+    def weights(self, **sizes: SizeValue) -> SizeValue:
+        """How many of them are not biases."""
+        return self.evaluate(_total(p for p in self.parameters if p.role != BIAS), sizes)
+
+    def biases(self, **sizes: SizeValue) -> SizeValue:
+        """How many of them are biases."""
+        return self.evaluate(_total(p for p in self.parameters if p.role == BIAS), sizes)
+
+    def breakdown(self, by: str = "role", **sizes: SizeValue) -> dict[str, SizeValue]:
+        """The count, split by "role", by "gate" or by "tensor"; the parts add up to the whole.
+
+        >>> Cell("h' = tanh(W @ x + U @ h + b)").breakdown("role", m=8, n=16)
+        {'input kernel': 128, 'recurrent kernel': 256, 'bias': 16}
+        """
+        field = {"role": "role", "gate": "gate", "tensor": "name"}.get(by)
+        if field is None:
+            raise ValueError(f'a count is split by "role", "gate" or "tensor", not by {by!r}')
+        groups: dict[str, list[Parameter]] = {}
+        for parameter in self.parameters:
+            groups.setdefault(getattr(parameter, field), []).append(parameter)
+        return {key: self.evaluate(_total(members), sizes) for key, members in groups.items()}
+
+    def evaluate(self, formula: sp.Expr, sizes: Mapping[str, SizeValue]) -> SizeValue:
+        """Put sizes into a formula in this cell's symbols; an int if none is left."""
+        return evaluate(formula, sizes, self.size_names, self.name)
+
+    # As mathematics
+
+    @cached_property
+    def equations(self) -> tuple[sp.Eq, ...]:
+        """The equations in SymPy, as written: `MatrixSymbol`s, `HadamardProduct`, `applyfunc`.
+
+        >>> Cell("h' = tanh(W @ x)").equations[0].lhs.shape
+        (n, 1)
+        """
+        algebra = Algebra(self.program, self.sizes)
+        return tuple(algebra.equation(e) for e in self.program.equations)
+
+    def symbol(self, name: str) -> sp.MatrixSymbol | sp.Symbol:
+        """The SymPy symbol of a name; "h'" is the next value of h."""
+        bare = name.removesuffix("'")
+        if bare not in self.sizes.shapes:
+            raise ValueError(f"{self.name} has no name {name!r}; it has {', '.join(self.sizes.shapes)}")
+        return Algebra(self.program, self.sizes).symbol(bare, name.endswith("'"))
+
+    def next_state(self, name: str = "") -> sp.MatrixExpr:
+        """The next value of a state (the output state unless named) in x, the states and the parameters.
+
+        >>> Cell("a = W @ x\\nh' = tanh(a + U @ h)").next_state().free_symbols - {sp.Symbol("m"), sp.Symbol("n")}
+        {U, W, h, x}
+        """
+        state = name.removesuffix("'") or self.output
+        if state not in self.states:
+            raise ValueError(f"{self.name} has no state {state!r}; its states are {', '.join(self.states)}")
+        return Algebra(self.program, self.sizes).next_state(state)
+
+    def latex(self) -> str:
+        """The equations and all shapes as an aligned LaTeX block, without dollars."""
+        return LatexWriter(self.program, self.sizes).aligned()
+
+    # How it looks
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex()}$"
+
+    def __repr__(self) -> str:
+        return f"<Cell {self.name}: {self.count()} parameters>"
+
+    def __str__(self) -> str:
+        from gru_sym.render import cell_text
+
+        return cell_text(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Cell) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+def evaluate(
+    formula: sp.Expr, sizes: Mapping[str, SizeValue], known: tuple[str, ...], owner: str
+) -> SizeValue:
+    """Put sizes, each a positive integer or a SymPy expression, into a formula."""
+    values: dict[sp.Symbol, sp.Expr] = {}
+    for name, value in sizes.items():
+        if name not in known:
+            raise ValueError(f"{owner} has no size {name}; its sizes are {', '.join(known) or 'fixed'}")
+        values[sp.Symbol(name)] = _size_value(name, value)
+    result = formula.subs(values, simultaneous=True)
+    return int(result) if result.is_Integer else sp.expand(result)
+
+
+def _size_value(name: str, value: SizeValue) -> sp.Expr:
+    if isinstance(value, sp.Expr) and not value.is_number:
+        return value
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = 0
+    if number < 1 or isinstance(value, bool):
+        raise ValueError(f"{name} must be a positive integer, not {value!r}")
+    return sp.Integer(number)
+
+
+def _total(parameters: Iterable[Parameter]) -> sp.Expr:
+    return sp.expand(sp.Add(*(p.count for p in parameters)))
+
+
+def _shape(shape: Shape) -> tuple[sp.Expr, ...]:
+    rows, columns = shape
+    if columns != 1:
+        return size_expression(rows), size_expression(columns)
+    return (size_expression(rows),) if rows != 1 else ()
+
+
+def _heading(text: str) -> list[str]:
+    """The comment lines before the first line that is not one, without their signs."""
+    notes: list[str] = []
+    for line in text.splitlines():
+        if line.strip() and not line.lstrip().startswith("#"):
+            break
+        note = line.strip().lstrip("#").strip()
+        if note:
+            notes.append(note)
+    return notes

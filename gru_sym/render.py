@@ -1,0 +1,112 @@
+"""How cells and tables look: plain text in a terminal, Markdown with mathematics in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from gru_sym.cells import Cell, Parameter
+from gru_sym.latex import LatexWriter
+
+
+@dataclass(frozen=True)
+class Math:
+    """A table entry with a LaTeX form, and a plain one for a terminal."""
+
+    latex: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Table:
+    """Headers and rows. An entry is text, a number, a SymPy expression or a `Math`.
+
+    >>> print(Table(("cell", "count"), [("rnn.elman", 3)]))
+    cell       count
+    rnn.elman  3
+    """
+
+    headers: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+    def __str__(self) -> str:
+        lines = [[str(entry) for entry in row] for row in (self.headers, *self.rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        padded = (zip(line, widths, strict=True) for line in lines)
+        return "\n".join("  ".join(f"{entry:<{w}}" for entry, w in line).rstrip() for line in padded)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_markdown_(self) -> str:
+        lines = [self.headers, ["---"] * len(self.headers)]
+        lines.extend([_markdown(entry) for entry in row] for row in self.rows)
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _markdown(entry: object) -> str:
+    if isinstance(entry, Math):
+        return f"${entry.latex}$"
+    if isinstance(entry, sp.Basic):
+        return f"${formula_latex(entry)}$"
+    return str(entry).replace("|", r"\|")
+
+
+def formula_latex(formula: sp.Expr) -> str:
+    """A count in LaTeX, the highest power first: 3 n^{2} + 3 m n + 3 n."""
+    return str(sp.latex(formula, order="lex", symbol_names={sp.Symbol("m"): "m"}))
+
+
+def parameter_table(cell: Cell) -> Table:
+    """Every parameter of a cell with shape, role, gate and count; the last row is the total."""
+    writer = LatexWriter(cell.program, cell.sizes)
+    rows: list[Sequence[object]] = [
+        (Math(writer.name(p.name), p.name), _shape(p), p.role, Math(writer.name(p.gate), p.gate), p.count)
+        for p in cell.parameters
+    ]
+    return Table(("parameter", "shape", "role", "gate", "count"), [*rows, ("total", "", "", "", cell.count())])
+
+
+def count_table(cells: Iterable[Cell]) -> Table:
+    """The count of several cells, with weights and biases apart."""
+    rows = [(c.name, c.weights(), sp.sympify(c.biases()), c.count()) for c in cells]
+    return Table(("cell", "weights", "biases", "all parameters"), rows)
+
+
+def equation_table(cells: Iterable[Cell], gate: str | Sequence[str]) -> Table:
+    """The equation of one gate, by its name (or one of several), in several cells."""
+    names = (gate,) if isinstance(gate, str) else tuple(gate)
+    rows = []
+    for cell in cells:
+        writer = LatexWriter(cell.program, cell.sizes)
+        equation = next(e for e in cell.program.equations if e.target.name in names)
+        latex = f"{writer.name(equation.target.name, 't')} = {writer.expression(equation.expression)}"
+        rows.append((cell.name, Math(latex, _source(cell, equation.target.place.line))))
+    return Table(("cell", "equation"), rows)
+
+
+def cell_text(cell: Cell) -> str:
+    """A cell as a terminal shows it: title, source, equations, parameters, count."""
+    head = [f"{cell.name}: {cell.title}" if cell.title != cell.name else cell.name]
+    head += [f"source: {source}" for source in cell.sources]
+    lines = (_source(cell, number) for number in range(1, len(cell.program.lines) + 1))
+    equations = ["    " + line for line in lines if line]
+    return "\n".join([*head, "", *equations, "", str(parameter_table(cell))])
+
+
+def _source(cell: Cell, line: int) -> str:
+    """One line of the text without its comment."""
+    return cell.program.lines[line - 1].split("#", 1)[0].strip()
+
+
+def _shape(parameter: Parameter) -> Math | str:
+    if not parameter.shape:
+        return "scalar"
+    sizes = [sp.latex(size) for size in parameter.shape]
+    text = ", ".join(map(str, parameter.shape))
+    return Math(r" \times ".join(sizes), f"({text},)" if len(sizes) == 1 else f"({text})")

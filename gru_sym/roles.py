@@ -1,0 +1,158 @@
+"""What a parameter does and which gate it serves, read off the equations, not off the names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gru_sym.scope import Program
+from gru_sym.sizes import Sizes
+from gru_sym.syntax import (
+    INPUT,
+    Apply,
+    Expression,
+    MatrixProduct,
+    Minus,
+    Name,
+    Number,
+    Plus,
+    Times,
+    applies_function,
+    children,
+    names,
+)
+
+INPUT_KERNEL = "input kernel"
+RECURRENT_KERNEL = "recurrent kernel"
+PEEPHOLE = "peephole"
+PROJECTION = "projection"
+SCALE = "scale"
+BIAS = "bias"
+
+
+def output_state(program: Program) -> str:
+    """The state that a layer hands on: `h` where there is one, else the last one computed."""
+    return "h" if "h" in program.states else program.states[-1]
+
+
+def roles(program: Program, sizes: Sizes) -> dict[str, str]:
+    """The role of every parameter; a tied one with several roles has them joined by "and".
+
+    * a kernel multiplies (by @) something with x in it: *input kernel*; with a state of the step
+      before: *recurrent kernel*; with values that hold both: *projection*;
+    * a vector times the input or the output state is a diagonal kernel; times another state, a
+      *peephole*; times anything else, a *scale*, like every scalar that multiplies;
+    * what is added is a *bias*.
+
+    >>> from gru_sym.scope import read
+    >>> from gru_sym.sizes import infer
+    >>> program = read("h' = tanh(W @ x + u * h + b)")
+    >>> roles(program, infer(program))
+    {'W': 'input kernel', 'u': 'recurrent kernel', 'b': 'bias'}
+    """
+    reader = _RoleReader(program, sizes)
+    found: dict[str, dict[str, None]] = {name: {} for name in program.parameters}
+    for equation in program.equations:
+        for name, role in reader.visit(equation.expression, BIAS):
+            found[name][role] = None
+    return {name: " and ".join(each) for name, each in found.items()}
+
+
+def gates(program: Program) -> dict[str, str]:
+    """The gate that every parameter serves; several, joined by commas, for a shared one.
+
+    A gate is a value with a function in its equation, or a state. What stands in a value without
+    a function serves the gates that use this value.
+    """
+    serves: dict[str, tuple[str, ...]] = {}
+    for equation in reversed(program.equations):
+        target = equation.target.name
+        if equation.target.primed or applies_function(equation.expression):
+            serves[target] = (target,)
+        else:
+            users = [e.target.name for e in program.equations
+                     if any(n.name == target and not n.primed for n in names(e.expression))]  # fmt: skip
+            serves[target] = tuple(dict.fromkeys(gate for user in users for gate in serves[user]))
+    found: dict[str, dict[str, None]] = {name: {} for name in program.parameters}
+    for equation, name in program.occurrences():
+        if name.name in found:
+            found[name.name].update(dict.fromkeys(serves[equation.target.name]))
+    return {name: ", ".join(each) for name, each in found.items()}
+
+
+class _RoleReader:
+    def __init__(self, program: Program, sizes: Sizes) -> None:
+        self.program = program
+        self.sizes = sizes
+        self.parameters = frozenset(program.parameters)
+        self.output = output_state(program)
+
+    def visit(self, expression: Expression, role: str) -> Iterator[tuple[str, str]]:
+        """Each parameter occurrence with its role; `role` is what a bare parameter here would be."""
+        match expression:
+            case Name(name=name) if name in self.parameters:
+                yield name, role
+            case Apply(argument=operand) | Minus(operand=operand):
+                yield from self.visit(operand, role)
+            case Plus(terms=terms):
+                # `1 - a` is still the parameter a: only a sum with something else makes a bias.
+                quantities = [term for term in terms if not isinstance(term, Number)]
+                for term in quantities:
+                    yield from self.visit(term, role if len(quantities) == 1 else BIAS)
+            case Times(factors=factors):
+                for factor in factors:
+                    others = [other for other in factors if other is not factor]
+                    yield from self.visit(factor, self._multiplier(factor, others, role))
+            case MatrixProduct(left=left, right=right):
+                yield from self.visit(left, self._kernel(right, role))
+                yield from self.visit(right, role)
+
+    def _multiplier(self, factor: Expression, others: list[Expression], role: str) -> str:
+        """The role of a parameter that multiplies the other factors elementwise."""
+        met = [name for other in others for name in _outside_matrix_products(other)]
+        if all(self._only_parameters(other) for other in others):
+            return role
+        if self.sizes.is_scalar(factor):
+            return SCALE
+        states = {name.name for name in met if name.name in self.program.states}
+        if states:
+            return RECURRENT_KERNEL if self.output in states else PEEPHOLE
+        return INPUT_KERNEL if any(name.name == INPUT for name in met) else SCALE
+
+    def _kernel(self, operand: Expression, role: str) -> str:
+        """The role of a matrix that multiplies the operand."""
+        if self._only_parameters(operand):
+            return role
+        read = list(names(operand))
+        states = {name.name for name in read if name.name in self.program.states and not name.primed}
+        if isinstance(operand, Name) and operand.primed and operand.name != self.output:
+            states = {operand.name}
+        if states:
+            return RECURRENT_KERNEL if self.output in states else PEEPHOLE
+        sources = {INPUT} if any(name.name == INPUT for name in read) else self._sources(operand)
+        if sources == {INPUT}:
+            return INPUT_KERNEL
+        return PROJECTION if INPUT in sources else RECURRENT_KERNEL
+
+    def _sources(self, expression: Expression) -> set[str]:
+        """The input and the states that an expression depends on, through values and next states."""
+        found: set[str] = set()
+        pending, seen = list(names(expression)), set()
+        while pending:
+            name = pending.pop()
+            if name.name == INPUT or (name.name in self.program.states and not name.primed):
+                found.add(name.name)
+            elif name.name not in self.parameters and str(name) not in seen:
+                seen.add(str(name))
+                pending.extend(names(self.program.equation_of(name.name).expression))
+        return found
+
+    def _only_parameters(self, expression: Expression) -> bool:
+        return all(name.name in self.parameters for name in names(expression))
+
+
+def _outside_matrix_products(expression: Expression) -> Iterator[Name]:
+    if isinstance(expression, Name):
+        yield expression
+    elif not isinstance(expression, MatrixProduct):
+        for child in children(expression):
+            yield from _outside_matrix_products(child)

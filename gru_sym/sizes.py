@@ -1,0 +1,278 @@
+"""The size of every name, inferred by unification.
+
+Nobody declares that `W` is n×m: it multiplies `x`, and the product is added to something that in
+the end becomes `h'`. Each name has a number of rows and of columns; `x` brings the size m, a state
+brings n, a declaration brings what it says; each operator makes two of them equal. What nothing
+fixes becomes a size of its own: k, k2, ...
+"""
+
+from __future__ import annotations
+
+import itertools
+import keyword
+from collections import defaultdict, deque
+from dataclasses import dataclass
+
+import sympy
+
+from gru_sym.errors import Place
+from gru_sym.scope import Program
+from gru_sym.syntax import (
+    INPUT,
+    Apply,
+    Declaration,
+    Expression,
+    MatrixProduct,
+    Minus,
+    Name,
+    Number,
+    Plus,
+    Times,
+)
+
+INPUT_SIZE, STATE_SIZE, FREE_SIZE = "m", "n", "k"
+
+REGROUP = "; * and @ group from the left, so write r * (W @ h) for r * W @ h"
+
+Size = str | int
+Shape = tuple[Size, Size]
+"""Rows and columns; a vector has one column, a scalar one of each."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The inferred shapes of a cell.
+
+    Attributes
+    ----------
+    shapes : name -> (rows, columns), for the input, the states, the values and the parameters.
+    scalars : the names that spread over vectors: parameters and values declared `: 1`, and
+        values computed from scalars alone.
+    free : the sizes that nothing fixed and that were given a name here.
+    """
+
+    shapes: dict[str, Shape]
+    scalars: frozenset[str]
+    free: tuple[str, ...]
+
+    def is_scalar(self, expression: Expression) -> bool:
+        """Whether an expression is a number or a scalar, which spreads over vectors."""
+        return _is_scalar(expression, self.scalars)
+
+    def shape(self, expression: Expression) -> Shape:
+        """Rows and columns of an expression."""
+        match expression:
+            case Number():
+                return (1, 1)
+            case Name(name=name):
+                return self.shapes[name]
+            case Apply(argument=operand) | Minus(operand=operand):
+                return self.shape(operand)
+            case MatrixProduct(left=left, right=right):
+                return self.shape(left)[0], self.shape(right)[1]
+            case Times(factors=parts) | Plus(terms=parts):
+                return self.shape(next((p for p in parts if not self.is_scalar(p)), parts[0]))
+
+
+def infer(program: Program) -> Sizes:
+    """Infer the shape of every name of a cell.
+
+    >>> from gru_sym.scope import read
+    >>> infer(read("h' = tanh(W @ x + b)")).shapes
+    {'x': ('m', 1), 'h': ('n', 1), 'W': ('n', 'm'), 'b': ('n', 1)}
+
+    Raises `CellError` where two sizes clash, naming both and where each came from.
+    """
+    return _Inference(program).run()
+
+
+def _is_scalar(expression: Expression, scalars: frozenset[str] | set[str]) -> bool:
+    match expression:
+        case Number():
+            return True
+        case Name(name=name):
+            return name in scalars
+        case Apply(argument=operand) | Minus(operand=operand):
+            return _is_scalar(operand, scalars)
+        case Times(factors=parts) | Plus(terms=parts):
+            return all(_is_scalar(part, scalars) for part in parts)
+        case MatrixProduct():
+            return False
+
+
+class _Dimension:
+    """A number of rows or columns on its way to being known."""
+
+    __slots__ = ("origin", "parent", "size")
+
+    def __init__(self, size: Size | None = None, origin: str = "") -> None:
+        self.parent: _Dimension | None = None
+        self.size = size
+        self.origin = origin
+
+    def root(self) -> _Dimension:
+        node = self
+        while node.parent is not None:
+            if node.parent.parent is not None:
+                node.parent = node.parent.parent
+            node = node.parent
+        return node
+
+
+@dataclass(frozen=True)
+class _Quantity:
+    """An expression with its two dimensions."""
+
+    rows: _Dimension
+    columns: _Dimension
+    scalar: bool
+    place: Place
+
+
+class _Inference:
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.one = _Dimension(1, "a vector has one column")
+        self.shapes: dict[str, tuple[_Dimension, _Dimension]] = {}
+        self.scalars: set[str] = set()
+        self.links: dict[_Dimension, list[tuple[_Dimension, Place]]] = defaultdict(list)
+
+    def run(self) -> Sizes:
+        self._seed()
+        for equation in self.program.equations:
+            self._equation(equation.target, equation.expression)
+        free = self._name_free_sizes()
+        shapes = {name: (_known(rows), _known(columns)) for name, (rows, columns) in self.shapes.items()}
+        return Sizes(shapes, frozenset(self.scalars), free)
+
+    def _seed(self) -> None:
+        """What is known before any equation: the input, the states, the declarations."""
+        program = self.program
+        declared = {d.name: d for d in program.declarations}
+        for name in (INPUT, *program.states, *program.values, *program.parameters):
+            if name in declared:
+                self.shapes[name] = (self._declared(declared[name]), self.one)
+                if declared[name].size == 1 and name in (*program.values, *program.parameters):
+                    self.scalars.add(name)
+            elif name == INPUT:
+                self.shapes[name] = (_Dimension(INPUT_SIZE, f"{name} is the input"), self.one)
+            elif name in program.states:
+                self.shapes[name] = (_Dimension(STATE_SIZE, f"{name} is a state"), self.one)
+            else:
+                self.shapes[name] = (_Dimension(), _Dimension())
+
+    def _declared(self, declaration: Declaration) -> _Dimension:
+        size = declaration.size
+        if isinstance(size, str) and (hasattr(sympy, size) or keyword.iskeyword(size)):
+            self.program.fail(declaration.place, f"{size} has a meaning of its own in SymPy or Python; "
+                                                 f"choose another name for this size")  # fmt: skip
+        return _Dimension(size, f"{declaration.name} is declared so in line {declaration.place.line}")
+
+    def _equation(self, target: Name, expression: Expression) -> None:
+        right = self._visit(expression)
+        rows, columns = self.shapes[target.name]
+        if right.scalar and target.name not in self.scalars:
+            if target.primed or rows.root().size not in (None, 1):
+                self.program.fail(right.place, f"{target} is a vector, but its right side is a single number")
+            self.scalars.add(target.name)
+        scalar = target.name in self.scalars
+        self._same_shape(_Quantity(rows, columns, scalar, target.place), right, right.place)
+
+    def _visit(self, expression: Expression) -> _Quantity:
+        """The dimensions of an expression; each operator makes some of them equal."""
+        place = expression.place
+        match expression:
+            case Number():
+                return _Quantity(self.one, self.one, True, place)
+            case Name(name=name):
+                rows, columns = self.shapes[name]
+                return _Quantity(rows, columns, name in self.scalars, place)
+            case Apply(argument=operand) | Minus(operand=operand):
+                inner = self._visit(operand)
+                return _Quantity(inner.rows, inner.columns, inner.scalar, place)
+            case MatrixProduct(left=left, right=right):
+                advice = REGROUP if isinstance(left, Times) else ""
+                return self._matrix_product(self._visit(left), self._visit(right), place, advice)
+            case Times(factors=parts) | Plus(terms=parts):
+                quantities = [self._visit(part) for part in parts]
+                vectors = [q for q in quantities if not q.scalar] or quantities[:1]
+                for other in vectors[1:]:
+                    self._same_shape(vectors[0], other, place)
+                return _Quantity(vectors[0].rows, vectors[0].columns, vectors[0].scalar, place)
+
+    def _matrix_product(
+        self, left: _Quantity, right: _Quantity, place: Place, advice: str
+    ) -> _Quantity:
+        for side in (left, right):
+            if side.scalar:
+                self.program.fail(place, f"{self._code(side.place)} is a single number; write * for "
+                                         f"the product with a number, @ is the matrix product")  # fmt: skip
+        self._unify(left, right, left.columns, right.rows, place, advice)
+        return _Quantity(left.rows, right.columns, False, place)
+
+    def _same_shape(self, first: _Quantity, second: _Quantity, place: Place) -> None:
+        self._unify(first, second, first.rows, second.rows, place)
+        self._unify(first, second, first.columns, second.columns, place)
+
+    def _unify(
+        self, first: _Quantity, second: _Quantity, a: _Dimension, b: _Dimension, place: Place, advice: str = ""
+    ) -> None:
+        """Make two dimensions one, or say why they cannot be."""
+        root_a, root_b = a.root(), b.root()
+        if root_a.size is not None and root_b.size is not None and root_a.size != root_b.size:
+            one = self._explain(first, a)
+            other = self._explain(second, b)
+            self.program.fail(place, f"sizes clash in {self._code(place)}: {one}, but {other}{advice}")
+        self.links[a].append((b, place))
+        self.links[b].append((a, place))
+        if root_a is not root_b:
+            if root_a.size is None:
+                root_a, root_b = root_b, root_a
+            root_b.parent = root_a
+
+    def _explain(self, quantity: _Quantity, dimension: _Dimension) -> str:
+        """`W` has 3 columns (from ... in line 2; x is the input)."""
+        code, size = self._code(quantity.place), dimension.root().size
+        if dimension is quantity.columns and dimension is not quantity.rows:
+            what = f"{code} has {size} column{'s' * (size != 1)}"
+        else:
+            what = f"{code} has size {size}"
+        return f"{what} ({self._origin(dimension)})"
+
+    def _origin(self, dimension: _Dimension) -> str:
+        """Where a dimension's size came from: the nearest equality, and what first brought the size."""
+        queue: deque[tuple[_Dimension, Place | None]] = deque([(dimension, None)])
+        seen = {dimension}
+        while queue:
+            node, first = queue.popleft()
+            if node.origin:
+                return node.origin if first is None else (
+                    f"from {self._code(first)} in line {first.line}, and {node.origin}")  # fmt: skip
+            for neighbour, place in self.links[node]:
+                if neighbour not in seen:
+                    seen.add(neighbour)
+                    queue.append((neighbour, first or place))
+        raise AssertionError("a size comes from somewhere")  # every known size has an origin
+
+    def _code(self, place: Place) -> str:
+        """The text at a place, in backquotes, shortened in the middle if long."""
+        code = self.program.lines[place.line - 1][place.column - 1 : place.end - 1]
+        return f"`{code}`" if len(code) <= 60 else f"`{code[:40]} ... {code[-15:]}`"
+
+    def _name_free_sizes(self) -> tuple[str, ...]:
+        taken = {d.size for d in self.program.declarations} | {INPUT_SIZE, STATE_SIZE}
+        numbered = (f"{FREE_SIZE}{i}" for i in itertools.count(2))
+        candidates = (s for s in itertools.chain([FREE_SIZE], numbered) if s not in taken)
+        free: list[str] = []
+        for rows, columns in self.shapes.values():
+            for dimension in (rows.root(), columns.root()):
+                if dimension.size is None:
+                    dimension.size = next(candidates)
+                    free.append(str(dimension.size))
+        return tuple(free)
+
+
+def _known(dimension: _Dimension) -> Size:
+    size = dimension.root().size
+    assert size is not None, "every dimension is named by now"
+    return size
