@@ -55,7 +55,9 @@ def _write(stream: Any, text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="gru_sym", description="Count the parameters of a recurrent cell from its equations.")
+    parser = _Parser(
+        prog="gru_sym", description="Count the parameters of a recurrent cell from its equations."
+    )
     commands = parser.add_subparsers(required=True, metavar="list | show | count", dest="command")
 
     listing = commands.add_parser("list", help="every cell of the catalogue")
@@ -69,8 +71,12 @@ def _parser() -> argparse.ArgumentParser:
     count.add_argument("cell", metavar="CELL", help=CELL_HELP)
     count.add_argument("-m", type=_positive, metavar="INPUT", help="input size")
     count.add_argument("-n", type=_positive, metavar="HIDDEN", help="hidden size")
-    count.add_argument("--set", type=_assignment, action="append", default=[], metavar="k=4", help="any other size")
-    count.add_argument("--layers", type=_positive, default=1, metavar="L", help="number of stacked layers")
+    count.add_argument(
+        "--set", type=_assignment, action="append", default=[], metavar="k=4", help="any other size"
+    )
+    count.add_argument(
+        "--layers", type=_positive, default=1, metavar="L", help="number of stacked layers"
+    )
     count.add_argument("--bidirectional", action="store_true", help="both directions")
     count.set_defaults(run=_count)
 
@@ -82,7 +88,13 @@ def _parser() -> argparse.ArgumentParser:
 def _list(options: argparse.Namespace) -> str:
     cells = catalogue.values()
     if options.json:
-        return json.dumps({"cells": [{"cell": c.name, "formula": str(c.count()), "title": c.title} for c in cells]})
+        return json.dumps(
+            {
+                "cells": [
+                    {"cell": c.name, "formula": str(c.count()), "title": c.title} for c in cells
+                ]
+            }
+        )
     return str(Table(("cell", "parameters", "what"), [(c.name, c.count(), c.title) for c in cells]))
 
 
@@ -91,36 +103,58 @@ def _show(options: argparse.Namespace) -> str:
     if not options.json:
         return cell_text(cell)
     parameters = [
-        {"name": p.name, "shape": [str(size) for size in p.shape], "role": p.role, "gate": p.gate,
-         "count": str(p.count)}
+        {
+            "name": p.name,
+            "shape": [str(size) for size in p.shape],
+            "role": p.role,
+            "gate": p.gate,
+            "count": str(p.count),
+        }
         for p in cell.parameters
-    ]  # fmt: skip
-    return json.dumps({
-        "cell": cell.name, "title": cell.title, "sources": list(cell.sources), "equations": cell.text,
-        "formula": str(cell.count()), "sizes": list(cell.size_names), "states": list(cell.states),
-        "parameters": parameters, "latex": cell.latex(),
-    })  # fmt: skip
+    ]
+    return json.dumps(
+        {
+            "cell": cell.name,
+            "title": cell.title,
+            "sources": list(cell.sources),
+            "equations": cell.text,
+            "formula": str(cell.count()),
+            "sizes": list(cell.size_names),
+            "states": list(cell.states),
+            "parameters": parameters,
+            "latex": cell.latex(),
+        }
+    )
 
 
 def _count(options: argparse.Namespace) -> str:
     cell = _cell(options.cell)
     layer = Layer(cell, options.layers, options.bidirectional)
     sizes = _sizes(options, layer)
-    numbers = {name: getattr(layer, name)(**sizes) if sizes or not layer.size_names else None
-               for name in ("count", "weights", "biases")}  # fmt: skip
+    numbers = {
+        name: getattr(layer, name)(**sizes) if sizes or not layer.size_names else None
+        for name in ("count", "weights", "biases")
+    }
     formula = layer.count()
     if options.json:
-        about = {"cell": cell.name, "formula": str(formula), "sizes": sizes, "layers": options.layers,
-                 "bidirectional": options.bidirectional}  # fmt: skip
+        about = {
+            "cell": cell.name,
+            "formula": str(formula),
+            "sizes": sizes,
+            "layers": options.layers,
+            "bidirectional": options.bidirectional,
+        }
         return json.dumps(about | numbers)
     if numbers["count"] is None:
         return str(formula)
     where = ", ".join(f"{name} = {value}" for name, value in sizes.items())
-    return "\n".join([
-        f"{numbers['count']} parameters in {cell.name}" + (f" with {where}" if where else ""),
-        f"= {formula}",
-        f"{numbers['weights']} weights, {numbers['biases']} biases",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            f"{numbers['count']} parameters in {cell.name}" + (f" with {where}" if where else ""),
+            f"= {formula}",
+            f"{numbers['weights']} weights, {numbers['biases']} biases",
+        ]
+    )
 
 
 def _sizes(options: argparse.Namespace, layer: Layer) -> dict[str, int]:
@@ -135,7 +169,9 @@ def _sizes(options: argparse.Namespace, layer: Layer) -> dict[str, int]:
         sizes[name] = value
     missing = [name for name in layer.size_names if name not in sizes]
     if sizes and missing:
-        how = ", ".join(f"-{name} SIZE" if name in ("m", "n") else f"--set {name}=SIZE" for name in missing)
+        how = ", ".join(
+            f"-{name} SIZE" if name in ("m", "n") else f"--set {name}=SIZE" for name in missing
+        )
         raise BadInput(f"{layer.cell.name} also needs {how}")
     return sizes
 
@@ -143,7 +179,9 @@ def _sizes(options: argparse.Namespace, layer: Layer) -> dict[str, int]:
 def _cell(argument: str) -> Cell:
     """The cell that an argument of the command line means."""
     if argument == "-":
-        return Cell(_decode(sys.stdin.buffer.read(4 * MAX_TEXT + 1), "standard input"), "standard input")
+        return Cell(
+            _decode(sys.stdin.buffer.read(4 * MAX_TEXT + 1), "standard input"), "standard input"
+        )
     if argument in catalogue:
         return catalogue[argument]
     path = Path(argument)
@@ -167,7 +205,9 @@ def _decode(raw: bytes, name: str) -> str:
 
 def _positive(text: str) -> int:
     if not re.fullmatch(r"[0-9]+", text) or not text.strip("0"):
-        raise argparse.ArgumentTypeError(f"a size is a positive whole number, such as 128, not {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"a size is a positive whole number, such as 128, not {text!r}"
+        )
     return int(text)
 
 

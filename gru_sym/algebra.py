@@ -25,7 +25,7 @@ from gru_sym.syntax import (
 
 
 def size_expression(size: Size) -> sp.Expr:
-    """A size as a SymPy symbol, or an integer. Symbols are plain, so `sympy.symbols("m n")` match."""
+    """A size in SymPy. Symbols have no assumptions, so that `sympy.symbols("m n")` match."""
     return sp.Symbol(size) if isinstance(size, str) else sp.Integer(size)
 
 

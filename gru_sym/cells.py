@@ -6,6 +6,7 @@ import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import sympy as sp
 
@@ -16,7 +17,7 @@ from gru_sym.scope import read
 from gru_sym.sizes import Shape, infer
 from gru_sym.syntax import INPUT
 
-SizeValue = int | sp.Expr
+SizeValue: TypeAlias = int | sp.Expr
 
 
 @dataclass(frozen=True)
@@ -112,11 +113,13 @@ class Cell:
     @cached_property
     def size_names(self) -> tuple[str, ...]:
         """The symbols that sizes are written in: m and n first, then the others as they appear."""
-        shapes = [self.sizes.shapes[name] for name in (INPUT, *self.states, *self.program.parameters)]
+        reads_input = any(name.name == INPUT for _, name in self.program.occurrences())
+        names = ((INPUT,) if reads_input else ()) + self.states + self.program.parameters
+        shapes = [self.sizes.shapes[name] for name in names]
         used = dict.fromkeys(size for shape in shapes for size in shape if isinstance(size, str))
-        if INPUT not in {name.name for _, name in self.program.occurrences()}:
-            used.pop("m", None)
-        return tuple(sorted(used, key=lambda size: ("m", "n").index(size) if size in ("m", "n") else 2))
+        return tuple(
+            sorted(used, key=lambda size: ("m", "n").index(size) if size in ("m", "n") else 2)
+        )
 
     def count(self, **sizes: SizeValue) -> SizeValue:
         """The number of parameters: a SymPy expression, or an int once every size is given.
@@ -172,18 +175,23 @@ class Cell:
         """The SymPy symbol of a name; "h'" is the next value of h."""
         bare = name.removesuffix("'")
         if bare not in self.sizes.shapes:
-            raise ValueError(f"{self.name} has no name {name!r}; it has {', '.join(self.sizes.shapes)}")
+            raise ValueError(
+                f"{self.name} has no name {name!r}; it has {', '.join(self.sizes.shapes)}"
+            )
         return Algebra(self.program, self.sizes).symbol(bare, name.endswith("'"))
 
     def next_state(self, name: str = "") -> sp.MatrixExpr:
-        """The next value of a state (the output state unless named) in x, the states and the parameters.
+        r"""The next value of a state (by default the output state) in x, states and parameters.
 
-        >>> Cell("a = W @ x\\nh' = tanh(a + U @ h)").next_state().free_symbols - {sp.Symbol("m"), sp.Symbol("n")}
-        {U, W, h, x}
+        >>> step = Cell("a = W @ x\nh' = tanh(a + U @ h)").next_state()
+        >>> sorted(map(str, step.atoms(sp.MatrixSymbol)))
+        ['U', 'W', 'h', 'x']
         """
         state = name.removesuffix("'") or self.output
         if state not in self.states:
-            raise ValueError(f"{self.name} has no state {state!r}; its states are {', '.join(self.states)}")
+            raise ValueError(
+                f"{self.name} has no state {state!r}; its states are {', '.join(self.states)}"
+            )
         return Algebra(self.program, self.sizes).next_state(state)
 
     def latex(self) -> str:
@@ -217,7 +225,9 @@ def evaluate(
     values: dict[sp.Symbol, sp.Expr] = {}
     for name, value in sizes.items():
         if name not in known:
-            raise ValueError(f"{owner} has no size {name}; its sizes are {', '.join(known) or 'fixed'}")
+            raise ValueError(
+                f"{owner} has no size {name}; its sizes are {', '.join(known) or 'fixed'}"
+            )
         values[sp.Symbol(name)] = _size_value(name, value)
     result = formula.subs(values, simultaneous=True)
     return int(result) if result.is_Integer else sp.expand(result)

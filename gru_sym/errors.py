@@ -23,10 +23,13 @@ class CellError(ValueError):
 
     >>> from gru_sym import Cell
     >>> try:
-    ...     Cell("h' = tanh(W @ x + x)\nx: m\nh: n")
+    ...     Cell("h' = tanh(W @ h + x)")
     ... except CellError as error:
     ...     print(error)
-    line
+    line 1, column 6: sizes clash in `tanh(W @ h + x)`: `h'` has size n (h is a state), but
+    `tanh(W @ h + x)` has size m (from `W @ h + x` in line 1, and x is the input)
+        h' = tanh(W @ h + x)
+             ^^^^^^^^^^^^^^^
 
     Attributes
     ----------

@@ -22,6 +22,7 @@ class _Elementwise(sp.Function):  # type: ignore[misc]  # SymPy ships no types
         raise NotImplementedError
 
     def doit(self, **hints: Any) -> sp.Expr:
+        """Replace the name by its definition."""
         return self.formula(self.args[0].doit(**hints))
 
     def _eval_rewrite_as_exp(self, u: sp.Expr, **hints: Any) -> sp.Expr:
@@ -31,6 +32,7 @@ class _Elementwise(sp.Function):  # type: ignore[misc]  # SymPy ships no types
         return self.formula(self.args[0])._eval_evalf(prec)
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """The derivative, from the definition."""
         u = sp.Dummy("u", real=True)
         return sp.diff(self.formula(u), u).subs(u, self.args[0])
 
@@ -47,9 +49,11 @@ class sigmoid(_Elementwise):
 
     @staticmethod
     def formula(u: sp.Expr) -> sp.Expr:
+        """The definition."""
         return 1 / (1 + sp.exp(-u))
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """σ' = σ (1 - σ)."""
         return self * (1 - self)
 
 
@@ -58,6 +62,7 @@ class relu(_Elementwise):
 
     @staticmethod
     def formula(u: sp.Expr) -> sp.Expr:
+        """The definition."""
         return sp.Max(u, 0)
 
 
@@ -66,6 +71,7 @@ class softplus(_Elementwise):
 
     @staticmethod
     def formula(u: sp.Expr) -> sp.Expr:
+        """The definition."""
         return sp.log(1 + sp.exp(u))
 
 
@@ -74,6 +80,7 @@ class silu(_Elementwise):
 
     @staticmethod
     def formula(u: sp.Expr) -> sp.Expr:
+        """The definition."""
         return u / (1 + sp.exp(-u))
 
 
@@ -82,11 +89,12 @@ class hard_sigmoid(_Elementwise):
 
     @staticmethod
     def formula(u: sp.Expr) -> sp.Expr:
+        """The definition."""
         return sp.Min(1, sp.Max(0, u / 6 + sp.Rational(1, 2)))
 
 
 def identity(u: sp.Expr) -> sp.Expr:
-    """u itself."""
+    """The argument itself."""
     return u
 
 

@@ -20,8 +20,10 @@ from gru_sym.syntax import (
 )
 
 GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon "
-    "phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
+    (
+        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau "
+        "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+    ).split()
 )
 ACCENTS = {"tilde": r"\tilde", "hat": r"\hat", "bar": r"\bar"}
 
@@ -35,17 +37,25 @@ class LatexWriter:
 
     def aligned(self) -> str:
         """All equations, aligned at their equals signs, then the shape of everything in them."""
-        rows = [f"{self.name(e.target.name, 't')} &= {self.expression(e.expression)}"
-                for e in self.program.equations]  # fmt: skip
+        rows = [
+            f"{self.name(e.target.name, 't')} &= {self.expression(e.expression)}"
+            for e in self.program.equations
+        ]
         shapes = [rf"&{line}" for line in self.shape_lines()]
         return (
-            "\\begin{aligned}\n" + " \\\\\n".join(rows) + " \\\\[1ex]\n" + " \\\\\n".join(shapes) + "\n\\end{aligned}"
+            "\\begin{aligned}\n"
+            + " \\\\\n".join(rows)
+            + " \\\\[1ex]\n"
+            + " \\\\\n".join(shapes)
+            + "\n\\end{aligned}"
         )
 
     def shape_lines(self) -> list[str]:
-        """`W_{z}, W_{r} \\in \\mathbb{R}^{n \\times m}`: one line for each shape that occurs."""
+        """The members of each space on one line: x and the states first, then the parameters."""
         vectors = [INPUT] if INPUT in self._read() else []
-        groups = {_space(self.sizes.shapes[name]): [] for name in (*vectors, *self.program.states)}
+        groups: dict[str, list[str]] = {
+            _space(self.sizes.shapes[name]): [] for name in (*vectors, *self.program.states)
+        }
         for name in (*vectors, *self.program.states):
             groups[_space(self.sizes.shapes[name])].append(self.name(name, "t"))
         first = [rf"{', '.join(members)} \in {space}" for space, members in groups.items()]
@@ -69,6 +79,7 @@ class LatexWriter:
             subscripts.insert(0, digits)
         else:
             letters = head
+        letters = letters.replace("_", r"\_")
         if letters in GREEK:
             letters = "\\" + letters
         elif len(letters) > 1:
@@ -91,13 +102,13 @@ class LatexWriter:
                 before = name in self.program.states and not primed
                 return self.name(name, "t-1" if before else "t")
             case Minus(operand=operand):
-                return "-" + self._grouped(operand, Plus)
+                return "-" + self._grouped(operand, Plus, Minus)
             case Apply(function=function, argument=argument):
                 return LATEX[function] + _bracket(self.expression(argument))
             case MatrixProduct(left=left, right=right):
                 # A product is grouped on the right, where `@` would otherwise regroup it.
-                first = self._grouped(left, Plus, Times, Minus)
-                return f"{first} {self._grouped(right, Plus, Times, Minus, MatrixProduct)}"
+                kernel = self._grouped(left, Plus, Times, Minus)
+                return f"{kernel} {self._grouped(right, Plus, Times, Minus, MatrixProduct)}"
             case Times(factors=factors):
                 return self._times(factors)
             case Plus(terms=terms):
@@ -106,13 +117,15 @@ class LatexWriter:
 
     def _term(self, term: Expression) -> str:
         if isinstance(term, Minus):
-            return " - " + self._grouped(term.operand, Plus)
+            return " - " + self._grouped(term.operand, Plus, Minus)
         return " + " + self.expression(term)
 
     def _times(self, factors: tuple[Expression, ...]) -> str:
         """Scalars stand in front, side by side; vectors are joined by ⊙."""
         scalars = [self._grouped(f, Plus, Minus) for f in factors if self.sizes.is_scalar(f)]
-        vectors = [self._grouped(f, Plus, Minus) for f in factors if not self.sizes.is_scalar(f)]
+        others = [f for f in factors if not self.sizes.is_scalar(f)]
+        kinds = (Plus, Minus, MatrixProduct) if len(others) > 1 else (Plus, Minus)
+        vectors = [self._grouped(f, *kinds) for f in others]
         return r"\, ".join([*scalars, *([r" \odot ".join(vectors)] if vectors else [])])
 
     def _grouped(self, expression: Expression, *kinds: type) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import sympy as sp
 
@@ -27,7 +28,7 @@ class Layer:
     num_layers : a positive integer, or the name of a symbol for a formula in it.
     bidirectional : a second set of cells reads the sequence backwards; the layers above the first
         then read both outputs, D n numbers with D = 2.
-    learn_initial_state : the state before the first step is trained, one for each layer and direction.
+    learn_initial_state : the state before the first step is trained, for each layer and direction.
     share_directions : both directions use one set of parameters.
     share_layers : all layers with the same shapes use one set: the second to the last, and the
         first too where its input has the size of theirs.
@@ -49,15 +50,21 @@ class Layer:
         layers = self.num_layers
         if isinstance(layers, str):
             if not layers.isidentifier() or hasattr(sp, layers):
-                raise ValueError(f"num_layers must be a positive integer or a symbol's name, not {layers!r}")
+                raise ValueError(
+                    f"num_layers must be a positive integer or a symbol's name, not {layers!r}"
+                )
             object.__setattr__(self, "num_layers", sp.Symbol(layers))
         elif not isinstance(layers, sp.Symbol) and (
             isinstance(layers, bool) or not isinstance(layers, int) or layers < 1
         ):
-            raise ValueError(f"num_layers must be a positive integer or a symbol's name, not {layers!r}")
+            raise ValueError(
+                f"num_layers must be a positive integer or a symbol's name, not {layers!r}"
+            )
         if str(self.num_layers) in self.cell.size_names:
-            raise ValueError(f"{self.num_layers} already names a size of {self.cell.name}; name the number "
-                             f"of layers otherwise")  # fmt: skip
+            raise ValueError(
+                f"{self.num_layers} already names a size of {self.cell.name}; name the number "
+                f"of layers otherwise"
+            )
         if self.num_layers != 1:
             self._input_above()
 
@@ -97,8 +104,10 @@ class Layer:
         >>> [(p.name, p.shape) for p in Layer(cell("rnn.elman"), num_layers=2).parameters][3]
         ('W_l1', (n, n))
         """
-        if isinstance(self.num_layers, sp.Symbol):
-            raise ValueError(f"the parameters of {self.num_layers} layers cannot be listed; give a number")
+        if not isinstance(self.num_layers, int):
+            raise ValueError(
+                f"the parameters of {self.num_layers} layers cannot be listed; give a number"
+            )
         suffixes = ("", "_reverse")[: 1 if self.share_directions else self.directions]
         found = []
         for level in range(self._distinct_layers()):
@@ -108,18 +117,21 @@ class Layer:
                     name = f"{parameter.name}_l{level}{suffix}"
                     found.append(replace(parameter, name=name, shape=shape))
         if self.learn_initial_state:
-            found.extend(self._initial_state_parameters())
+            found.extend(self._initial_state_parameters(self.num_layers))
         return tuple(found)
 
-    def _initial_state_parameters(self) -> list[Parameter]:
-        assert isinstance(self.num_layers, int)
+    def _initial_state_parameters(self, num_layers: int) -> list[Parameter]:
         return [
-            Parameter(f"{state}0_l{level}{suffix}", (size_expression(self.cell.sizes.shapes[state][0]),),
-                      "initial state", state)
-            for level in range(self.num_layers)
+            Parameter(
+                f"{state}0_l{level}{suffix}",
+                (size_expression(self.cell.sizes.shapes[state][0]),),
+                "initial state",
+                state,
+            )
+            for level in range(num_layers)
             for suffix in ("", "_reverse")[: self.directions]
             for state in self.cell.states
-        ]  # fmt: skip
+        ]
 
     def _evaluate(self, formula: sp.Expr, sizes: dict[str, SizeValue]) -> SizeValue:
         return evaluate(formula, sizes, self.size_names, self.cell.name)
@@ -138,7 +150,7 @@ class Layer:
         sizes = [size_expression(self.cell.sizes.shapes[state][0]) for state in self.cell.states]
         return self.num_layers * self.directions * sp.Add(*sizes)
 
-    def _distinct_layers(self) -> int | sp.Symbol:
+    def _distinct_layers(self) -> Any:
         """How many layers hold parameters of their own."""
         if not self.share_layers or self.num_layers == 1:
             return self.num_layers
@@ -156,7 +168,9 @@ class Layer:
         tied = {shapes[state][0] for state in self.cell.states}
         if shapes[INPUT][0] in tied or size.is_Integer:
             if size != self.output_size:
-                raise ValueError(f"{self.cell.name} cannot be stacked: its input has size {size}, but the "
-                                 f"layer below hands on {self.output_size} numbers")  # fmt: skip
+                raise ValueError(
+                    f"{self.cell.name} cannot be stacked: its input has size {size}, but the "
+                    f"layer below hands on {self.output_size} numbers"
+                )
             return {}
         return {size: self.output_size}

@@ -38,7 +38,9 @@ class Table:
         lines = [[str(entry) for entry in row] for row in (self.headers, *self.rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         padded = (zip(line, widths, strict=True) for line in lines)
-        return "\n".join("  ".join(f"{entry:<{w}}" for entry, w in line).rstrip() for line in padded)
+        return "\n".join(
+            "  ".join(f"{entry:<{w}}" for entry, w in line).rstrip() for line in padded
+        )
 
     def __repr__(self) -> str:
         return str(self)
@@ -66,10 +68,19 @@ def parameter_table(cell: Cell) -> Table:
     """Every parameter of a cell with shape, role, gate and count; the last row is the total."""
     writer = LatexWriter(cell.program, cell.sizes)
     rows: list[Sequence[object]] = [
-        (Math(writer.name(p.name), p.name), _shape(p), p.role, Math(writer.name(p.gate), p.gate), p.count)
+        (
+            Math(writer.name(p.name), p.name),
+            _shape(p),
+            p.role,
+            Math(writer.name(p.gate), p.gate),
+            p.count,
+        )
         for p in cell.parameters
     ]
-    return Table(("parameter", "shape", "role", "gate", "count"), [*rows, ("total", "", "", "", cell.count())])
+    return Table(
+        ("parameter", "shape", "role", "gate", "count"),
+        [*rows, ("total", "", "", "", cell.count())],
+    )
 
 
 def count_table(cells: Iterable[Cell]) -> Table:
@@ -85,7 +96,9 @@ def equation_table(cells: Iterable[Cell], gate: str | Sequence[str]) -> Table:
     for cell in cells:
         writer = LatexWriter(cell.program, cell.sizes)
         equation = next(e for e in cell.program.equations if e.target.name in names)
-        latex = f"{writer.name(equation.target.name, 't')} = {writer.expression(equation.expression)}"
+        latex = (
+            f"{writer.name(equation.target.name, 't')} = {writer.expression(equation.expression)}"
+        )
         rows.append((cell.name, Math(latex, _source(cell, equation.target.place.line))))
     return Table(("cell", "equation"), rows)
 

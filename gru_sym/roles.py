@@ -63,15 +63,19 @@ def gates(program: Program) -> dict[str, str]:
     A gate is a value with a function in its equation, or a state. What stands in a value without
     a function serves the gates that use this value.
     """
+    users: dict[str, dict[str, None]] = {equation.target.name: {} for equation in program.equations}
+    for equation, name in program.occurrences():
+        if name.name in users and not name.primed:
+            users[name.name][equation.target.name] = None
     serves: dict[str, tuple[str, ...]] = {}
     for equation in reversed(program.equations):
         target = equation.target.name
         if equation.target.primed or applies_function(equation.expression):
             serves[target] = (target,)
         else:
-            users = [e.target.name for e in program.equations
-                     if any(n.name == target and not n.primed for n in names(e.expression))]  # fmt: skip
-            serves[target] = tuple(dict.fromkeys(gate for user in users for gate in serves[user]))
+            serves[target] = tuple(
+                dict.fromkeys(gate for user in users[target] for gate in serves[user])
+            )
     found: dict[str, dict[str, None]] = {name: {} for name in program.parameters}
     for equation, name in program.occurrences():
         if name.name in found:
@@ -87,7 +91,7 @@ class _RoleReader:
         self.output = output_state(program)
 
     def visit(self, expression: Expression, role: str) -> Iterator[tuple[str, str]]:
-        """Each parameter occurrence with its role; `role` is what a bare parameter here would be."""
+        """Each parameter with its role; `role` is what a bare parameter here would be."""
         match expression:
             case Name(name=name) if name in self.parameters:
                 yield name, role
@@ -123,7 +127,9 @@ class _RoleReader:
         if self._only_parameters(operand):
             return role
         read = list(names(operand))
-        states = {name.name for name in read if name.name in self.program.states and not name.primed}
+        states = {
+            name.name for name in read if name.name in self.program.states and not name.primed
+        }
         if isinstance(operand, Name) and operand.primed and operand.name != self.output:
             states = {operand.name}
         if states:
@@ -134,7 +140,7 @@ class _RoleReader:
         return PROJECTION if INPUT in sources else RECURRENT_KERNEL
 
     def _sources(self, expression: Expression) -> set[str]:
-        """The input and the states that an expression depends on, through values and next states."""
+        """The input and the states that an expression depends on, through values as well."""
         found: set[str] = set()
         pending, seen = list(names(expression)), set()
         while pending:
@@ -143,7 +149,7 @@ class _RoleReader:
                 found.add(name.name)
             elif name.name not in self.parameters and str(name) not in seen:
                 seen.add(str(name))
-                pending.extend(names(self.program.equation_of(name.name).expression))
+                pending.extend(names(self.program.equation_of[name.name].expression))
         return found
 
     def _only_parameters(self, expression: Expression) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NoReturn
 
 from gru_sym.errors import CellError, Place
@@ -39,9 +40,10 @@ class Program:
         """Raise a `CellError` at a place of this text."""
         raise CellError(message, place, self.lines[place.line - 1])
 
-    def equation_of(self, name: str) -> Equation:
-        """The equation that computes a value, or the next value of a state."""
-        return next(e for e in self.equations if e.target.name == name)
+    @cached_property
+    def equation_of(self) -> dict[str, Equation]:
+        """The equation that computes each value, or the next value of each state."""
+        return {e.target.name: e for e in self.equations}
 
     def occurrences(self) -> Iterator[tuple[Equation, Name]]:
         """Every name on a right-hand side, with its equation."""
@@ -73,7 +75,7 @@ def read(text: str) -> Program:
     parameters = _classify(program)
     _check_all_used(program)
     _check_declarations(program, parameters)
-    return Program(equations, declarations, program.states, program.values, parameters, program.lines)
+    return replace(program, parameters=parameters)
 
 
 def _check_targets(program: Program, targets: list[Name]) -> None:
@@ -87,37 +89,54 @@ def _check_targets(program: Program, targets: list[Name]) -> None:
         if name in seen:
             first = seen[name]
             if first.primed != target.primed:
-                program.fail(target.place, f"{name} is a state because of {name}' (line "
-                             f"{first.place.line if first.primed else target.place.line}); "
-                             f"a value of this step needs another name")  # fmt: skip
+                program.fail(
+                    target.place,
+                    f"{name} is a state because of {name}' (line "
+                    f"{first.place.line if first.primed else target.place.line}); "
+                    f"a value of this step needs another name",
+                )
             program.fail(target.place, f"{target} is already computed in line {first.place.line}")
         seen[name] = target
     if not program.states:
-        program.fail(targets[-1].place, "no equation gives a next state; mark one with a prime, such as "
-                                        f"{targets[-1].name}' = ...")  # fmt: skip
+        program.fail(
+            targets[-1].place,
+            "no equation gives a next state; mark one with a prime, such as "
+            f"{targets[-1].name}' = ...",
+        )
 
 
 def _classify(program: Program) -> tuple[str, ...]:
     """The parameters in order of appearance; every other name is checked on the way."""
-    line_of = {e.target.name: e.target.place.line for e in program.equations}
+    states, values = frozenset(program.states), frozenset(program.values)
     parameters: dict[str, None] = {}
     for equation, name in program.occurrences():
         here = equation.target.place.line
-        if name.primed and name.name not in program.states:
-            program.fail(name.place, f"{name} is read, but no equation computes it; write {name} = ...")
-        if name.primed or name.name in program.values:
-            computed = line_of[name.name]
+        if name.primed and name.name not in states:
+            program.fail(
+                name.place, f"{name} is read, but no equation computes it; write {name} = ..."
+            )
+        if name.primed or name.name in values:
+            computed = program.equation_of[name.name].target.place.line
             if computed == here:
                 advice = "" if name.primed else f"; if it is a state, write {name}' = ..."
                 program.fail(name.place, f"{name} is used in the equation that computes it{advice}")
             if computed > here:
-                advice = f", or write {name.name} for the value of the step before" if name.primed else ""
-                program.fail(name.place, f"{name} is used before line {computed} computes it; "
-                             f"move that line up{advice}")  # fmt: skip
-        elif name.name not in (*program.states, INPUT):
+                advice = (
+                    f", or write {name.name} for the value of the step before"
+                    if name.primed
+                    else ""
+                )
+                program.fail(
+                    name.place,
+                    f"{name} is used before line {computed} computes it; move that line up{advice}",
+                )
+        elif name.name not in states and name.name != INPUT:
             if name.name in USUAL_STATES:
-                program.fail(name.place, f"{name} is read but never updated; write {name}' = ..., "
-                             f"or give a parameter another name")  # fmt: skip
+                program.fail(
+                    name.place,
+                    f"{name} is read but never updated; write {name}' = ..., "
+                    f"or give a parameter another name",
+                )
             parameters[name.name] = None
     return tuple(parameters)
 
@@ -137,7 +156,11 @@ def _check_declarations(program: Program, parameters: tuple[str, ...]) -> None:
         name = declaration.name
         if name in seen:
             line = seen[name].place.line
-            program.fail(declaration.place, f"the size of {name} is already declared in line {line}")
+            program.fail(
+                declaration.place, f"the size of {name} is already declared in line {line}"
+            )
         if name not in known:
-            program.fail(declaration.place, f"the size of {name} is declared, but no equation uses {name}")
+            program.fail(
+                declaration.place, f"the size of {name} is declared, but no equation uses {name}"
+            )
         seen[name] = declaration

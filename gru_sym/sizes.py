@@ -12,6 +12,7 @@ import itertools
 import keyword
 from collections import defaultdict, deque
 from dataclasses import dataclass
+from typing import cast
 
 import sympy
 
@@ -142,7 +143,9 @@ class _Inference:
         for equation in self.program.equations:
             self._equation(equation.target, equation.expression)
         free = self._name_free_sizes()
-        shapes = {name: (_known(rows), _known(columns)) for name, (rows, columns) in self.shapes.items()}
+        shapes = {
+            name: (_known(rows), _known(columns)) for name, (rows, columns) in self.shapes.items()
+        }
         return Sizes(shapes, frozenset(self.scalars), free)
 
     def _seed(self) -> None:
@@ -164,16 +167,23 @@ class _Inference:
     def _declared(self, declaration: Declaration) -> _Dimension:
         size = declaration.size
         if isinstance(size, str) and (hasattr(sympy, size) or keyword.iskeyword(size)):
-            self.program.fail(declaration.place, f"{size} has a meaning of its own in SymPy or Python; "
-                                                 f"choose another name for this size")  # fmt: skip
-        return _Dimension(size, f"{declaration.name} is declared so in line {declaration.place.line}")
+            self.program.fail(
+                declaration.place,
+                f"{size} has a meaning of its own in SymPy or Python; "
+                f"choose another name for this size",
+            )
+        return _Dimension(
+            size, f"{declaration.name} is declared so in line {declaration.place.line}"
+        )
 
     def _equation(self, target: Name, expression: Expression) -> None:
         right = self._visit(expression)
         rows, columns = self.shapes[target.name]
         if right.scalar and target.name not in self.scalars:
             if target.primed or rows.root().size not in (None, 1):
-                self.program.fail(right.place, f"{target} is a vector, but its right side is a single number")
+                self.program.fail(
+                    right.place, f"{target} is a vector, but its right side is a single number"
+                )
             self.scalars.add(target.name)
         scalar = target.name in self.scalars
         self._same_shape(_Quantity(rows, columns, scalar, target.place), right, right.place)
@@ -205,8 +215,11 @@ class _Inference:
     ) -> _Quantity:
         for side in (left, right):
             if side.scalar:
-                self.program.fail(place, f"{self._code(side.place)} is a single number; write * for "
-                                         f"the product with a number, @ is the matrix product")  # fmt: skip
+                self.program.fail(
+                    place,
+                    f"{self._code(side.place)} is a single number; write * for "
+                    f"the product with a number, @ is the matrix product",
+                )
         self._unify(left, right, left.columns, right.rows, place, advice)
         return _Quantity(left.rows, right.columns, False, place)
 
@@ -215,14 +228,22 @@ class _Inference:
         self._unify(first, second, first.columns, second.columns, place)
 
     def _unify(
-        self, first: _Quantity, second: _Quantity, a: _Dimension, b: _Dimension, place: Place, advice: str = ""
+        self,
+        first: _Quantity,
+        second: _Quantity,
+        a: _Dimension,
+        b: _Dimension,
+        place: Place,
+        advice: str = "",
     ) -> None:
         """Make two dimensions one, or say why they cannot be."""
         root_a, root_b = a.root(), b.root()
         if root_a.size is not None and root_b.size is not None and root_a.size != root_b.size:
             one = self._explain(first, a)
             other = self._explain(second, b)
-            self.program.fail(place, f"sizes clash in {self._code(place)}: {one}, but {other}{advice}")
+            self.program.fail(
+                place, f"sizes clash in {self._code(place)}: {one}, but {other}{advice}"
+            )
         self.links[a].append((b, place))
         self.links[b].append((a, place))
         if root_a is not root_b:
@@ -240,14 +261,17 @@ class _Inference:
         return f"{what} ({self._origin(dimension)})"
 
     def _origin(self, dimension: _Dimension) -> str:
-        """Where a dimension's size came from: the nearest equality, and what first brought the size."""
+        """Where a size came from: the nearest equality, and what first brought the size."""
         queue: deque[tuple[_Dimension, Place | None]] = deque([(dimension, None)])
         seen = {dimension}
         while queue:
             node, first = queue.popleft()
             if node.origin:
-                return node.origin if first is None else (
-                    f"from {self._code(first)} in line {first.line}, and {node.origin}")  # fmt: skip
+                return (
+                    node.origin
+                    if first is None
+                    else (f"from {self._code(first)} in line {first.line}, and {node.origin}")
+                )
             for neighbour, place in self.links[node]:
                 if neighbour not in seen:
                     seen.add(neighbour)
@@ -273,6 +297,5 @@ class _Inference:
 
 
 def _known(dimension: _Dimension) -> Size:
-    size = dimension.root().size
-    assert size is not None, "every dimension is named by now"
-    return size
+    """The size of a dimension, once all are named."""
+    return cast(Size, dimension.root().size)
