@@ -70,7 +70,8 @@ class _Reader:
         try:
             tree = ast.parse(self.code, mode="eval")
         except SyntaxError as error:
-            at = self.offset + min(max((error.offset or 1) - 1, 0), len(self.code) - 1)
+            last = len(self.code) - 1
+            at = self.offset + min(error.offset - 1 if error.offset else last, last)
             message = "the expression cannot be read here; something is missing or too much"
             self.line.fail(message, at, at + 1)
         except (RecursionError, MemoryError):

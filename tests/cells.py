@@ -1,0 +1,85 @@
+"""Cells for the tests, and an oracle that owes nothing to the package: Python's own `eval`."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from gru_sym import Cell
+
+NUMPY = {
+    "sigmoid": lambda u: 1 / (1 + np.exp(-u)),
+    "tanh": np.tanh,
+    "relu": lambda u: np.maximum(u, 0),
+    "exp": np.exp,
+    "softplus": lambda u: np.log1p(np.exp(u)),
+    "silu": lambda u: u / (1 + np.exp(-u)),
+    "hard_sigmoid": lambda u: np.clip(u / 6 + 0.5, 0, 1),
+    "identity": lambda u: u,
+}
+
+
+FREE = 4
+"""What a size that no equation fixes is in the tests."""
+
+
+def shapes_at(cell: Cell, sizes: dict[str, int]) -> dict[str, tuple[int, int]]:
+    """The inferred shape of every name, in numbers; vectors are columns."""
+    return {
+        name: tuple(sizes.get(size, FREE) if isinstance(size, str) else size for size in shape)
+        for name, shape in cell.sizes.shapes.items()
+    }
+
+
+def random_arrays(cell: Cell, sizes: dict[str, int], seed: int = 0) -> dict[str, np.ndarray]:
+    """The input, the states and the parameters, drawn at random in their inferred shapes."""
+    draw = np.random.default_rng(seed)
+    given = ("x", *cell.states, *cell.program.parameters)
+    shapes = shapes_at(cell, sizes)
+    return {name: draw.normal(size=shapes[name]) for name in given}
+
+
+def run_text(cell: Cell, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Every equation, evaluated by Python itself from the lines of the text."""
+    known = dict(arrays)
+    for line in cell.text.replace("'", "_next").splitlines():
+        code = line.split("#")[0]
+        if "=" in code:
+            name, expression = code.split("=")
+            known[name.strip()] = eval(expression.strip(), {"__builtins__": {}}, known | NUMPY)  # noqa: S307
+    return known
+
+
+@st.composite
+def cell_texts(draw: st.DrawFn) -> str:
+    """A random cell that is right by construction: every expression is built to a wanted size."""
+    counter = iter(range(10_000))
+    values: list[tuple[str, str]] = []  # name, size
+
+    def vector(size: str, depth: int) -> str:
+        here = [name for name, s in (*values, ("x", "m"), ("h", "n")) if s == size]
+        leaves = [*here, f"b{next(counter)}"]
+        if depth == 0:
+            return draw(st.sampled_from(leaves))
+        kind = draw(st.sampled_from(["leaf", "sum", "times", "kernel", "function", "complement"]))
+        if kind == "leaf":
+            return draw(st.sampled_from(leaves))
+        if kind == "kernel":
+            inner = draw(st.sampled_from(["m", "n"]))
+            return f"W{next(counter)} @ ({vector(inner, depth - 1)})"
+        if kind == "function":
+            name = draw(st.sampled_from(["sigmoid", "tanh", "softplus"]))
+            return f"{name}({vector(size, depth - 1)})"
+        if kind == "complement":
+            return f"(1 - {vector(size, 0)})"
+        sign = draw(st.sampled_from([" + ", " - "])) if kind == "sum" else " * "
+        return f"(({vector(size, depth - 1)}){sign}({vector(size, depth - 1)}))"
+
+    lines = []
+    for index in range(draw(st.integers(0, 3))):
+        expression = f"W{next(counter)} @ x + {vector('n', 2)}"
+        lines.append(f"v{index} = {expression}")
+        values.append((f"v{index}", "n"))
+    used = "".join(f" + {name}" for name, _ in values)
+    lines.append(f"h' = W{next(counter)} @ h + {vector('n', 3)}{used}")
+    return "\n".join(lines)

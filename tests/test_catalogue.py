@@ -1,0 +1,81 @@
+"""The catalogue: every cell has its text, its source and its formula; adding one adds a file."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import sympy as sp
+
+from gru_sym import Cell, UnknownCell, catalogue, cell
+from gru_sym.lookup import FOLDER, Catalogue
+
+m, n, p = sp.symbols("m n p")
+block = n**2 + n * m + n  # one gate: a recurrent kernel, an input kernel, a bias
+
+FORMULAS = {
+    "gru.dey_salem": 3 * block,
+    "gru.dey_salem_1": 3 * block - 2 * n * m,
+    "gru.dey_salem_2": 3 * block - 2 * (n * m + n),
+    "gru.dey_salem_3": 3 * block - 2 * (n * m + n**2),
+    "gru.cho2014": 3 * block - 3 * n,
+    "gru.cho2014_v1": 3 * block - 3 * n,
+    "gru.answer": 3 * (n**2 + n * m + 2 * n),
+    "gru.pytorch": 3 * (n**2 + n * m + 2 * n),
+    "gru.keras": 3 * (n**2 + n * m + 2 * n),
+    "gru.keras_reset_before": 3 * block,
+    "gru.merged": 3 * (n**2 + n * m) + 4 * n,
+    "gru.flux": 3 * block,
+    "minimal.mgu_flax": 2 * block + n,
+    "lstm.textbook": 4 * block,
+    "lstm.pytorch": 4 * block + 4 * n,
+    "lstm.keras": 4 * block,
+    "lstm.peephole": 4 * block + 3 * n,
+    "lstm.projected": 4 * n * m + 4 * n * p + 8 * n + p * n,
+    "rnn.elman": block,
+    "rnn.pytorch": block + n,
+}
+"""Written by hand from the papers and sources, independently of the texts."""
+
+
+def test_every_cell_has_a_formula_here():
+    assert set(FORMULAS) == set(catalogue)
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_formula(name):
+    assert sp.expand(cell(name).count() - FORMULAS[name]) == 0
+
+
+@pytest.mark.parametrize("name", list(catalogue))
+def test_every_cell_has_a_title_and_a_source(name):
+    c = catalogue[name]
+    assert c.name == name and c.title != name and not c.title.startswith("source:")
+    assert c.sources
+
+
+# Where the reset gate acts, and which share of the old state z keeps, as printed by each source.
+RESET_BEFORE = ["gru.dey_salem", "gru.cho2014", "gru.answer", "gru.keras_reset_before"]
+RESET_AFTER = ["gru.pytorch", "gru.keras", "gru.merged", "gru.flux", "gru.cho2014_v1"]
+
+
+@pytest.mark.parametrize("name", RESET_BEFORE + RESET_AFTER)
+def test_where_the_reset_gate_acts(name):
+    assert ("@ (r * h)" in cell(name).text) == (name in RESET_BEFORE)
+
+
+def test_unknown_ids_suggest_the_nearest():
+    with pytest.raises(
+        UnknownCell, match="no cell gru.torch in the catalogue; did you mean gru.pytorch"
+    ):
+        cell("gru.torch")
+    assert catalogue.get("gru.torch") is None and "gru.torch" not in catalogue
+
+
+def test_adding_a_cell_is_adding_a_file(tmp_path):
+    shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "own.tiny.cell").write_text("# Mine\n# source: me\n\nh' = tanh(W @ x)\n")
+    own = Catalogue(tmp_path)
+    assert len(own) == len(catalogue) + 1
+    assert own["own.tiny"] == Cell("# Mine\n# source: me\n\nh' = tanh(W @ x)\n")
+    assert own["own.tiny"].title == "Mine" and own["own.tiny"].sources == ("me",)

@@ -1,0 +1,251 @@
+"""The cell language: what it reads, and what it says of everything else."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from cells import cell_texts
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gru_sym import Cell, CellError
+from gru_sym.language import parse
+from gru_sym.syntax import Apply, MatrixProduct, Minus, Number, Plus, Times
+
+
+def test_expression_tree_keeps_the_order_of_the_text():
+    (equation,), _ = parse("h' = sigmoid(W @ x - b) * h / 4")
+    apply, state, quarter = equation.expression.factors
+    assert isinstance(apply, Apply) and apply.function == "sigmoid"
+    product, minus = apply.argument.terms
+    assert isinstance(product, MatrixProduct) and isinstance(minus, Minus)
+    assert str(state) == "h" and isinstance(quarter, Number) and quarter.value * 4 == 1
+
+
+def test_operators_group_as_in_python():
+    (equation,), _ = parse("h' = a + U @ h * r")
+    _, times = equation.expression.terms
+    assert isinstance(equation.expression, Plus) and isinstance(times, Times)
+    assert isinstance(times.factors[0], MatrixProduct)
+
+
+def test_comments_blank_lines_and_line_endings_are_free():
+    text = "# a title\r\n\r\nc: n   # declared\r\n  h' = tanh(c')  # why\rc' = tanh(W @ x)\n"
+    with pytest.raises(CellError, match="used before line 5"):
+        Cell(text)
+    equations, declarations = parse(text)
+    assert [str(e.target) for e in equations] == ["h'", "c'"]
+    assert declarations[0].size == "n"
+
+
+@pytest.mark.parametrize("prime", ["'", "′", "’"])
+def test_every_prime_is_a_prime(prime):
+    assert Cell(f"h{prime} = tanh(U @ h)").states == ("h",)
+
+
+def test_numbers_are_exact():
+    (equation,), _ = parse("h' = 0.1 * h")
+    assert equation.expression.factors[0].value.as_integer_ratio() == (1, 10)
+
+
+# (text, line, column, words of the sentence): what a beginner gets wrong.
+MISTAKES = [
+    ("", 1, 1, "no equation"),
+    ("# only a comment", 1, 1, "no equation"),
+    ("tanh(W @ x)", 1, 1, "not an equation"),
+    ("h' = ", 1, 1, "nothing stands on the right of h'"),
+    ("h' == x", 1, 5, "one = sign"),
+    ("h' = tahn(W @ x)", 1, 6, "no function tahn; did you mean tanh?"),
+    ("h' = Sigmoid(W @ x)", 1, 6, "did you mean sigmoid?"),
+    ("h' = f(x)", 1, 6, "the known ones: sigmoid"),
+    ("h' = tanh(x, x)", 1, 6, "tanh takes one argument, not 2"),
+    ("h' = tanh()", 1, 6, "tanh takes one argument, not 0"),
+    ("h' = tanh", 1, 6, "tanh is a function; apply it"),
+    ("h' = (W @ x", 1, 6, "never closed"),
+    ("h' = W @ x)", 1, 11, "closes nothing"),
+    ("h' = W @ x +", 1, 12, "something is missing"),
+    ("h' = W x", 1, 8, "cannot be read here"),
+    ("h' = 2h", 1, 6, "does not begin with a digit"),
+    ("h' = r ⊙ h", 1, 8, "write * for the elementwise product"),
+    ("h' = h^2", 1, 7, "powers are not part"),
+    ("h' = h**2", 1, 6, "not part of the language"),
+    ("h' = h[0]", 1, 7, "indexing is not part"),
+    ("h' = os.system", 1, 6, "not part of the language"),
+    ("h' = h if h else x", 1, 8, "if is a reserved word"),
+    ("lambda = W @ x", 1, 1, "lambda is a reserved word"),
+    ("h' = h / x", 1, 10, "only division by a number"),
+    ("h' = h / 0", 1, 10, "divides by zero"),
+    ("h' = 1e999 * h", 1, 6, "a number is written like"),
+    ("h'' = x", 1, 1, "the left side is one name"),
+    ("h' = h''", 1, 6, "at most one prime"),
+    ("h' + 1 = x", 1, 1, "the left side is one name"),
+    ("x = W @ h", 1, 1, "x is the input"),
+    ("tanh = W @ x\nh' = h", 1, 1, "tanh is a function; choose another name"),
+    ("h = tanh(W @ x)", 1, 1, "mark one with a prime, such as h' ="),
+    ("h = W @ x\nh' = h", 2, 1, "h is a state because of h'"),
+    ("h' = x\nh = W @ x", 2, 1, "h is a state because of h'"),
+    ("h' = W @ x\nh' = U @ h", 2, 1, "already computed in line 1"),
+    ("z = sigmoid(W @ x)\nh' = U @ h", 1, 1, "z is computed but never used"),
+    ("h' = z * h\nz = sigmoid(W @ x)", 1, 6, "z is used before line 2 computes it"),
+    ("z = z * h\nh' = z", 1, 5, "in the equation that computes it; if it is a state"),
+    ("h' = o * tanh(c')\no: n", 1, 15, "c' is read, but no equation computes it"),
+    ("h' = f * c + W @ x", 1, 10, "c is read but never updated"),
+    ("y' = h * (W @ x)", 1, 6, "h is read but never updated"),
+    ("h': n\nh' = W @ x", 1, 1, "declare the state itself: h: n"),
+    ("h: -1\nh' = W @ x", 1, 4, "one positive whole number"),
+    ("h: 0\nh' = W @ x", 1, 4, "one positive whole number"),
+    ("h: S\nh' = W @ x", 1, 4, "S has a meaning of its own"),
+    ("q: n\nh' = W @ x", 1, 4, "no equation uses q"),
+    ("h: n\nh: p\nh' = W @ x", 2, 4, "already declared in line 1"),
+    ("h' = W @ x\x00", 1, 11, "U+0000 does not belong here"),
+    ("a: 1\nh' = a @ h", 2, 6, "is a single number; write *"),
+    ("h' = 1 - 2", 1, 6, "its right side is a single number"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "column", "words"), MISTAKES)
+def test_mistake_is_named_at_its_place(text, line, column, words):
+    with pytest.raises(CellError) as caught:
+        Cell(text)
+    error = caught.value
+    assert words in error.message
+    assert (error.line, error.column) == (line, column)
+    assert error.summary.startswith(f"line {line}, column {column}: ")
+    assert "\n" not in error.summary
+
+
+def test_the_caret_stands_under_the_mistake():
+    with pytest.raises(CellError) as caught:
+        Cell("r = sigmoid(W @ x)\nh' = (1 - r) * tahn(U @ h)")
+    first, text, carets = str(caught.value).split("\n")
+    assert text[carets.index("^") : carets.rindex("^") + 1] == "tahn"
+    assert first == caught.value.summary
+
+
+def test_the_caret_of_a_long_line_is_in_view():
+    with pytest.raises(CellError) as caught:
+        Cell("h' = " + "+".join(["W @ x"] * 300) + " + tahn(x)")
+    _, text, carets = str(caught.value).split("\n")
+    assert len(text) < 100
+    assert text[carets.index("^") : carets.rindex("^") + 1] == "tahn"
+
+
+def test_columns_count_characters_not_bytes():
+    with pytest.raises(CellError) as caught:
+        Cell("h' = Wäöü @ x + tahn(x)")
+    assert caught.value.column == 17
+
+
+HOSTILE = [
+    "(" * 100_000,
+    "h' = " + "(" * 3_990,
+    "h' = " + "-" * 3_990 + "h",
+    "h' = " + "tanh(" * 500 + "h" + ")" * 500,
+    "h' = " + "W @ " * 900 + "h",
+    "h' = " + "+".join(["h"] * 1_900),
+    "h' = " + "9" * 3_900,
+    "h' = 1e" + "9" * 30,
+    "h' = " + "A@(" * 1_000 + "x" + ")" * 1_000,
+    "=" * 100_000,
+    "\n" * 100_000,
+    "#" * 100_000,
+    "x" * 100_000,
+    "h" + "'" * 100_000,
+    "h' = " + "é" * 2_000,
+    "\ufeff" * 1_000,
+    "h: " + "9" * 10_000,
+    "h' = \ud800",
+    "h' = ﬁ @ x",
+    "h' = __import__('os').system('true')",
+    "h' = (lambda: 1)()",
+    "h' = [h for h in x]",
+    'h\' = f"{h}"',
+    "h' = h if True else x",
+    "h' = (y := 1)",
+    "\n".join(f"a{i} = W{i} @ x" for i in range(5_000)),
+]
+
+
+def read_or_refuse(text: str) -> None:
+    """`Cell(text)`, where nothing but a `CellError` may come out."""
+    try:
+        Cell(text).count()
+    except CellError as error:
+        assert str(error).isprintable() or "\n" in str(error)
+        assert "\n" not in error.summary
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_text_is_refused_or_read(text):
+    read_or_refuse(text)
+
+
+noise = st.one_of(
+    st.text(max_size=300),
+    st.binary(max_size=300).map(lambda raw: raw.decode("utf-8", errors="replace")),
+    st.binary(max_size=300).map(lambda raw: raw.decode("latin-1")),
+    st.lists(
+        st.sampled_from(
+            [
+                "h",
+                "h'",
+                "x",
+                "W",
+                "c'",
+                "=",
+                ":",
+                "@",
+                "*",
+                "+",
+                "-",
+                "/",
+                "(",
+                ")",
+                "tanh",
+                "1",
+                "0.5",
+            ]
+            + ["n", "\n", " ", "#", ",", ".", "'", "é", "sigmoid(", "1e9", "lambda", "\t", "⊙"]
+        ),
+        max_size=80,
+    ).map(" ".join),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(noise)
+def test_noise_is_refused_or_read(text):
+    read_or_refuse(text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_damaged_cell_is_refused_or_read(data):
+    text = data.draw(cell_texts())
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, min(len(text), start + 5)))
+    read_or_refuse(text[:start] + data.draw(st.text(max_size=5)) + text[end:])
+
+
+def test_nothing_is_evaluated():
+    """No code object runs and nothing is imported while a text is read."""
+    read_or_refuse("h' = tanh(W @ x)")  # loads what the package itself needs
+    seen: list[str] = []
+    watching = True
+
+    def watch(event: str, arguments: tuple[object, ...]) -> None:
+        if watching and event in ("exec", "import", "os.system", "open"):
+            seen.append(event)
+
+    sys.addaudithook(watch)
+    eval("1")  # noqa: S307  the hook works
+    assert seen == ["exec"]
+    seen.clear()
+    for text in ("h' = __import__('os')", "h' = exec(x)", "h' = print(x)", "h' = tanh(W @ x)"):
+        try:
+            Cell(text)
+        except CellError:
+            pass
+    watching = False
+    assert seen == []

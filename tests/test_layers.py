@@ -1,0 +1,152 @@
+"""Stacks in one and two directions, against the tensors of real layers and published counts."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import sympy as sp
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gru_sym import Cell, Layer, catalogue, cell
+
+PUBLISHED = Path(__file__).parent.parent / "book" / "data" / "published_counts.csv"
+size = st.integers(1, 12)
+LIBRARY = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM, "rnn": torch.nn.RNN}
+
+
+def numbers_in(module: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(sorted(LIBRARY)), size, size, st.integers(1, 4), st.booleans())
+def test_a_stack_has_as_many_parameters_as_pytorch_allocates(family, m, n, layers, both):
+    module = LIBRARY[family](m, n, num_layers=layers, bidirectional=both)
+    layer = Layer(cell(f"{family}.pytorch"), layers, both)
+    assert layer.count(m=m, n=n) == numbers_in(module)
+    biases = sum(p.numel() for name, p in module.named_parameters() if name.startswith("bias"))
+    assert layer.biases(m=m, n=n) == biases
+    assert layer.weights(m=m, n=n) == numbers_in(module) - biases
+
+
+@settings(max_examples=25, deadline=None)
+@given(size, st.integers(2, 12), st.integers(1, 3), st.booleans(), st.data())
+def test_a_projected_lstm(m, n, layers, both, data):
+    p = data.draw(st.integers(1, n - 1))
+    module = torch.nn.LSTM(m, n, num_layers=layers, bidirectional=both, proj_size=p)
+    assert Layer(cell("lstm.projected"), layers, both).count(m=m, n=n, p=p) == numbers_in(module)
+
+
+@settings(max_examples=25, deadline=None)
+@given(size, size, st.integers(1, 3), st.booleans())
+def test_without_biases(m, n, layers, both):
+    module = torch.nn.GRU(m, n, num_layers=layers, bidirectional=both, bias=False)
+    assert Layer(cell("gru.cho2014_v1"), layers, both).count(m=m, n=n) == numbers_in(module)
+
+
+@pytest.mark.parametrize("family", sorted(LIBRARY))
+def test_a_single_step_cell_is_one_layer(family):
+    module = {"gru": torch.nn.GRUCell, "lstm": torch.nn.LSTMCell, "rnn": torch.nn.RNNCell}[family]
+    assert cell(f"{family}.pytorch").count(m=7, n=5) == numbers_in(module(7, 5))
+
+
+def test_the_shapes_of_the_upper_layers_are_pytorchs():
+    """Every stacked tensor is as tall as its gates together and as wide as ours."""
+    module = torch.nn.GRU(3, 4, num_layers=3, bidirectional=True)
+    ours = {p.name: p.shape for p in Layer(cell("gru.pytorch"), 3, True).parameters}
+    sizes = {"m": 3, "n": 4}
+    for level in range(3):
+        for suffix in ("", "_reverse"):
+            for tensor, gates in {
+                "weight_ih": ("W_ir", "W_iz", "W_in"),
+                "weight_hh": ("W_hr", "W_hz", "W_hn"),
+                "bias_ih": ("b_ir", "b_iz", "b_in"),
+                "bias_hh": ("b_hr", "b_hz", "b_hn"),
+            }.items():
+                theirs = tuple(getattr(module, f"{tensor}_l{level}{suffix}").shape)
+                shapes = [ours[f"{gate}_l{level}{suffix}"] for gate in gates]
+                rows = sum(int(shape[0].subs(sizes)) for shape in shapes)
+                rest = tuple(int(s.subs(sizes)) for s in shapes[0][1:])
+                assert (rows, *rest) == theirs
+
+
+def test_the_listed_parameters_add_up():
+    for options in (
+        {},
+        {"learn_initial_state": True},
+        {"share_directions": True},
+        {"share_layers": True},
+    ):
+        layer = Layer(cell("lstm.projected"), 3, True, **options)
+        assert sp.expand(sum(p.count for p in layer.parameters) - layer.count()) == 0
+
+
+def test_a_formula_in_the_number_of_layers():
+    symbolic = Layer(cell("gru.pytorch"), "L", bidirectional=True)
+    for layers in range(1, 5):
+        expected = Layer(cell("gru.pytorch"), layers, True).count(m=3, n=4)
+        assert symbolic.count(m=3, n=4, L=layers) == expected
+
+
+def test_a_trained_initial_state_is_one_vector_a_state():
+    base, trained = (
+        Layer(cell("lstm.pytorch"), 2, True, learn_initial_state=t) for t in (False, True)
+    )
+    assert sp.expand(trained.count() - base.count() - 8 * sp.Symbol("n")) == 0
+
+
+def test_sharing():
+    gru = cell("gru.dey_salem")
+    one_way = Layer(gru).count()
+    assert Layer(gru, 1, True, share_directions=True).count() == one_way
+    upper = sp.expand(Layer(gru, 2).count() - one_way)
+    assert sp.expand(Layer(gru, 9, share_layers=True).count() - one_way - upper) == 0
+    square = Cell("x: n\nh' = tanh(W @ x + U @ h)")
+    assert Layer(square, 9, share_layers=True).count() == square.count()
+
+
+def test_a_cell_whose_input_is_tied_to_its_state_stacks_one_way_only():
+    square = Cell("x: n\nh' = tanh(W @ x + U @ h)", name="square")
+    assert Layer(square, 3).count(n=4) == 3 * 32
+    with pytest.raises(ValueError, match="square cannot be stacked: its input has size n"):
+        Layer(square, 2, bidirectional=True)
+
+
+@pytest.mark.parametrize("layers", [0, -1, 1.5, True, "2", "S", None])
+def test_a_wrong_number_of_layers_is_refused(layers):
+    with pytest.raises(ValueError, match="num_layers must be a positive integer"):
+        Layer(cell("rnn.elman"), layers)
+
+
+def test_a_symbol_is_used_once():
+    with pytest.raises(ValueError, match="n already names a size"):
+        Layer(cell("rnn.elman"), "n")
+
+
+def published() -> list[dict[str, str]]:
+    with PUBLISHED.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("row", published(), ids=lambda row: row["id"])
+def test_published_count(row):
+    """A number that somebody else printed, from equations alone."""
+    layer = Layer(
+        catalogue[row["catalogue_id"]],
+        int(row["num_layers"]),
+        bidirectional=row["bidirectional"] == "1",
+        learn_initial_state=row["learn_initial_state"] == "1",
+    )
+    assert layer.count(m=int(row["m"]), n=int(row["n"])) == int(row["count"])
+
+
+def test_the_same_notebook_before_and_after_tensorflow_2():
+    """1200 under TensorFlow 1.5 and 1248 under 2.1: 3n apart, n = 16."""
+    counts = {
+        r["framework"]: int(r["count"]) for r in published() if (r["m"], r["n"]) == ("8", "16")
+    }
+    assert sorted(counts.values()) == [1200, 1248]
