@@ -14,7 +14,7 @@ from gru_sym.algebra import Algebra, size_expression
 from gru_sym.latex import LatexWriter
 from gru_sym.roles import BIAS, gates, output_state, roles
 from gru_sym.scope import read
-from gru_sym.sizes import Shape, infer
+from gru_sym.sizes import Reason, Shape, explain, infer
 from gru_sym.syntax import INPUT
 
 SizeValue: TypeAlias = int | sp.Expr
@@ -107,6 +107,17 @@ class Cell:
             Parameter(name, _shape(self.sizes.shapes[name]), role[name], gate[name])
             for name in self.program.parameters
         )
+
+    def why(self, name: str) -> tuple[Reason, Reason]:
+        r"""Why a name has its shape: the reason for its rows, and that for its columns.
+
+        >>> rows, columns = Cell("z = sigmoid(W @ x)\nh' = z * h").why("W")
+        >>> print(rows)
+        z = sigmoid(W @ x) -> h' = z * h -> h is a state
+        """
+        if name not in self.sizes.shapes:
+            raise ValueError(f"{self.name} has no name {name!r}")
+        return explain(self.program, name)
 
     # How many
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from gru_sym.cells import Cell, Parameter
-from gru_sym.latex import LatexWriter
+from gru_sym.latex import LatexWriter, size_latex
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ def _markdown(entry: object) -> str:
 
 
 def formula_latex(formula: sp.Expr) -> str:
-    """A count in LaTeX, the highest power first: 3 n^{2} + 3 m n + 3 n."""
-    return str(sp.latex(formula, order="lex", symbol_names={sp.Symbol("m"): "m"}))
+    """A count in LaTeX: 3 m n + 3 n^{2} + 3 n."""
+    return str(sp.latex(formula))
 
 
 def parameter_table(cell: Cell) -> Table:
@@ -81,6 +81,19 @@ def parameter_table(cell: Cell) -> Table:
         ("parameter", "shape", "role", "gate", "count"),
         [*rows, ("total", "", "", "", cell.count())],
     )
+
+
+def reason_table(cell: Cell, names: Iterable[str] | None = None) -> Table:
+    """Why each parameter has its shape, from the equations that say so."""
+    writer = LatexWriter(cell.program, cell.sizes)
+    rows = []
+    for name in names or cell.program.parameters:
+        for side, reason in zip(("rows", "columns"), cell.why(name), strict=True):
+            if side == "rows" or reason.size != 1:
+                size = Math(size_latex(reason.size), str(reason.size))
+                steps = [*(f"`{step}`" for step in reason.steps), reason.origin]
+                rows.append((Math(writer.name(name), name), side, size, " → ".join(steps)))
+    return Table(("parameter", "", "size", "because"), rows)
 
 
 def count_table(cells: Iterable[Cell]) -> Table:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import keyword
-from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import cast
 
@@ -30,12 +29,12 @@ from gru_sym.syntax import (
     Plus,
     Times,
 )
+from gru_sym.unification import Dimension, Equalities, Size
 
 INPUT_SIZE, STATE_SIZE, FREE_SIZE = "m", "n", "k"
 
 REGROUP = "; * and @ group from the left, so write r * (W @ h) for r * W @ h"
 
-Size = str | int
 Shape = tuple[Size, Size]
 """Rows and columns; a vector has one column, a scalar one of each."""
 
@@ -87,6 +86,39 @@ def infer(program: Program) -> Sizes:
     return _Inference(program).run()
 
 
+@dataclass(frozen=True)
+class Reason:
+    """Why a name has its number of rows or of columns.
+
+    Attributes
+    ----------
+    size : the number.
+    steps : the expressions, from the name outwards, that made two sizes equal.
+    origin : what brought the size in: the input, a state or a declaration.
+    """
+
+    size: Size
+    steps: tuple[str, ...]
+    origin: str
+
+    def __str__(self) -> str:
+        return " -> ".join([*self.steps, self.origin])
+
+
+def explain(program: Program, name: str) -> tuple[Reason, Reason]:
+    """Why a name has its shape: the reason for its rows, and that for its columns.
+
+    >>> from gru_sym.scope import read
+    >>> rows, columns = explain(read("h' = tanh(W @ x)"), "W")
+    >>> rows.size, str(rows), columns.size, str(columns)
+    ('n', "h' = tanh(W @ x) -> h is a state", 'm', 'W @ x -> x is the input')
+    """
+    inference = _Inference(program)
+    inference.run()
+    rows, columns = (inference.reason(dimension) for dimension in inference.shapes[name])
+    return rows, columns
+
+
 def _is_scalar(expression: Expression, scalars: frozenset[str] | set[str]) -> bool:
     match expression:
         case Number():
@@ -101,31 +133,12 @@ def _is_scalar(expression: Expression, scalars: frozenset[str] | set[str]) -> bo
             return False
 
 
-class _Dimension:
-    """A number of rows or columns on its way to being known."""
-
-    __slots__ = ("origin", "parent", "size")
-
-    def __init__(self, size: Size | None = None, origin: str = "") -> None:
-        self.parent: _Dimension | None = None
-        self.size = size
-        self.origin = origin
-
-    def root(self) -> _Dimension:
-        node = self
-        while node.parent is not None:
-            if node.parent.parent is not None:
-                node.parent = node.parent.parent
-            node = node.parent
-        return node
-
-
 @dataclass(frozen=True)
 class _Quantity:
     """An expression with its two dimensions."""
 
-    rows: _Dimension
-    columns: _Dimension
+    rows: Dimension
+    columns: Dimension
     scalar: bool
     place: Place
 
@@ -133,10 +146,10 @@ class _Quantity:
 class _Inference:
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.one = _Dimension(1, "a vector has one column")
-        self.shapes: dict[str, tuple[_Dimension, _Dimension]] = {}
+        self.one = Dimension(1, "a vector has one column")
+        self.shapes: dict[str, tuple[Dimension, Dimension]] = {}
         self.scalars: set[str] = set()
-        self.links: dict[_Dimension, list[tuple[_Dimension, Place]]] = defaultdict(list)
+        self.equalities = Equalities()
 
     def run(self) -> Sizes:
         self._seed()
@@ -158,13 +171,13 @@ class _Inference:
                 if declared[name].size == 1 and name in (*program.values, *program.parameters):
                     self.scalars.add(name)
             elif name == INPUT:
-                self.shapes[name] = (_Dimension(INPUT_SIZE, f"{name} is the input"), self.one)
+                self.shapes[name] = (Dimension(INPUT_SIZE, f"{name} is the input"), self.one)
             elif name in program.states:
-                self.shapes[name] = (_Dimension(STATE_SIZE, f"{name} is a state"), self.one)
+                self.shapes[name] = (Dimension(STATE_SIZE, f"{name} is a state"), self.one)
             else:
-                self.shapes[name] = (_Dimension(), _Dimension())
+                self.shapes[name] = (Dimension(), Dimension())
 
-    def _declared(self, declaration: Declaration) -> _Dimension:
+    def _declared(self, declaration: Declaration) -> Dimension:
         size = declaration.size
         if isinstance(size, str) and (hasattr(sympy, size) or keyword.iskeyword(size)):
             self.program.fail(
@@ -172,7 +185,7 @@ class _Inference:
                 f"{size} has a meaning of its own in SymPy or Python; "
                 f"choose another name for this size",
             )
-        return _Dimension(
+        return Dimension(
             size, f"{declaration.name} is declared so in line {declaration.place.line}"
         )
 
@@ -186,7 +199,8 @@ class _Inference:
                 )
             self.scalars.add(target.name)
         scalar = target.name in self.scalars
-        self._same_shape(_Quantity(rows, columns, scalar, target.place), right, right.place)
+        left = _Quantity(rows, columns, scalar, target.place)
+        self._same_shape(left, right, right.place)
 
     def _visit(self, expression: Expression) -> _Quantity:
         """The dimensions of an expression; each operator makes some of them equal."""
@@ -231,27 +245,18 @@ class _Inference:
         self,
         first: _Quantity,
         second: _Quantity,
-        a: _Dimension,
-        b: _Dimension,
+        a: Dimension,
+        b: Dimension,
         place: Place,
         advice: str = "",
     ) -> None:
         """Make two dimensions one, or say why they cannot be."""
-        root_a, root_b = a.root(), b.root()
-        if root_a.size is not None and root_b.size is not None and root_a.size != root_b.size:
-            one = self._explain(first, a)
-            other = self._explain(second, b)
-            self.program.fail(
-                place, f"sizes clash in {self._code(place)}: {one}, but {other}{advice}"
-            )
-        self.links[a].append((b, place))
-        self.links[b].append((a, place))
-        if root_a is not root_b:
-            if root_a.size is None:
-                root_a, root_b = root_b, root_a
-            root_b.parent = root_a
+        if not self.equalities.join(a, b, place):
+            one, other = self._explain(first, a), self._explain(second, b)
+            clash = f"sizes clash in {self._code(place)}: {one}, but {other}{advice}"
+            self.program.fail(place, clash)
 
-    def _explain(self, quantity: _Quantity, dimension: _Dimension) -> str:
+    def _explain(self, quantity: _Quantity, dimension: Dimension) -> str:
         """`W` has 3 columns (from ... in line 2; x is the input)."""
         code, size = self._code(quantity.place), dimension.root().size
         if dimension is quantity.columns and dimension is not quantity.rows:
@@ -260,23 +265,26 @@ class _Inference:
             what = f"{code} has size {size}"
         return f"{what} ({self._origin(dimension)})"
 
-    def _origin(self, dimension: _Dimension) -> str:
-        """Where a size came from: the nearest equality, and what first brought the size."""
-        queue: deque[tuple[_Dimension, Place | None]] = deque([(dimension, None)])
-        seen = {dimension}
-        while queue:
-            node, first = queue.popleft()
-            if node.origin:
-                return (
-                    node.origin
-                    if first is None
-                    else (f"from {self._code(first)} in line {first.line}, and {node.origin}")
-                )
-            for neighbour, place in self.links[node]:
-                if neighbour not in seen:
-                    seen.add(neighbour)
-                    queue.append((neighbour, first or place))
-        raise AssertionError("a size comes from somewhere")  # every known size has an origin
+    def _origin(self, dimension: Dimension) -> str:
+        """The nearest equality that fixed a dimension, and what first brought its size."""
+        path, origin = self.equalities.path(dimension)
+        if not path:
+            return origin
+        return f"from {self._code(path[0])} in line {path[0].line}, and {origin}"
+
+    def reason(self, dimension: Dimension) -> Reason:
+        """The reason for the size of a dimension."""
+        places, origin = self.equalities.path(dimension)
+        steps = tuple(self._whole_or_part(place) for place in places)
+        return Reason(_known(dimension), steps, origin)
+
+    def _whole_or_part(self, place: Place) -> str:
+        """The expression at a place; the whole equation if it is a whole right side."""
+        for equation in self.program.equations:
+            if equation.expression.place == place:
+                place = Place(place.line, equation.target.place.column, place.end)
+        code = self.program.lines[place.line - 1][place.column - 1 : place.end - 1]
+        return " ".join(code.split())
 
     def _code(self, place: Place) -> str:
         """The text at a place, in backquotes, shortened in the middle if long."""
@@ -296,6 +304,6 @@ class _Inference:
         return tuple(free)
 
 
-def _known(dimension: _Dimension) -> Size:
+def _known(dimension: Dimension) -> Size:
     """The size of a dimension, once all are named."""
     return cast(Size, dimension.root().size)
