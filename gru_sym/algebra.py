@@ -10,7 +10,7 @@ import sympy as sp
 
 from gru_sym.functions import FUNCTIONS
 from gru_sym.scope import Program
-from gru_sym.sizes import Size, Sizes
+from gru_sym.sizes import Sizes
 from gru_sym.syntax import (
     Apply,
     Equation,
@@ -22,6 +22,7 @@ from gru_sym.syntax import (
     Plus,
     Times,
 )
+from gru_sym.unification import Size
 
 
 def size_expression(size: Size) -> sp.Expr:

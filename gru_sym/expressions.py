@@ -112,8 +112,9 @@ class _Reader:
 
     def _span(self, node: ast.expr) -> tuple[int, int]:
         """Start and end of a node in the line; `ast` counts in bytes, we in characters."""
-        start = len(self.bytes[: node.col_offset].decode())
-        end = len(self.bytes[: node.end_col_offset].decode())
+        start, end = node.col_offset, node.end_col_offset or node.col_offset
+        if not self.code.isascii():
+            start, end = (len(self.bytes[:column].decode()) for column in (start, end))
         return self.offset + start, self.offset + end
 
     def _convert(self, node: ast.expr, depth: int) -> Expression:

@@ -6,7 +6,7 @@ import re
 
 from gru_sym.functions import LATEX
 from gru_sym.scope import Program
-from gru_sym.sizes import Size, Sizes
+from gru_sym.sizes import Sizes
 from gru_sym.syntax import (
     INPUT,
     Apply,
@@ -18,6 +18,7 @@ from gru_sym.syntax import (
     Plus,
     Times,
 )
+from gru_sym.unification import Size
 
 GREEK = frozenset(
     (

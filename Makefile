@@ -1,0 +1,104 @@
+# make book   executes every notebook afresh and builds the pages
+# make test   unit, property and doc tests; notebook hygiene; every notebook run again and compared
+# Both set up .venv first, and again only when a pin has changed. Works with GNU make 3.81 (macOS) and newer.
+
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+PAGES  := _build/html
+NOTEBOOKS := $(sort $(wildcard book/*.ipynb))
+
+# The reader's own IPython start-up files and settings must not reach the notebooks.
+export IPYTHONDIR := $(CURDIR)/$(VENV)/ipython
+KERNEL_CONFIG := $(VENV)/ipython/profile_default/ipython_kernel_config.py
+
+.DEFAULT_GOAL := help
+.PHONY: help venv book test unit hygiene nbval site-test lint types format bench notebooks constraints clean distclean
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+# ---------------------------------------------------------------------------------------------- set-up
+
+# Two stamps: a change of a pin installs packages, a change of pyproject.toml only gru_sym itself.
+$(VENV)/.requirements: requirements.txt constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "This project needs Python 3.11 or newer, and '$(PYTHON)' is older or missing: name another one, as in 'make book PYTHON=python3.12'." >&2; exit 1; }
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
+	@# Now, so that no notebook pays for it with a line on stderr.
+	$(PY) -c "import matplotlib.font_manager"
+	@# A kernel on this machine talks to this machine: its warning about that would drown the log.
+	mkdir -p $(dir $(KERNEL_CONFIG))
+	echo 'c.IPKernelApp.log_level = "ERROR"' > $(KERNEL_CONFIG)
+	touch $@
+
+$(VENV)/.package: $(VENV)/.requirements pyproject.toml
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	$(PY) -m pip check --disable-pip-version-check
+	touch $@
+
+venv: $(VENV)/.package
+
+# ------------------------------------------------------------------------------------------------ book
+
+# From nothing: Sphinx would not read, so not execute, a notebook whose file is unchanged.
+book: venv
+	rm -rf _build
+	$(VENV)/bin/jupyter-book build . -n -W --keep-going
+	$(PY) tests/book_rules.py --built _build/jupyter_execute/book $(NOTEBOOKS)
+	@echo "The book is at $(CURDIR)/$(PAGES)/index.html"
+
+# make notebooks   executes every notebook in place, for committing
+notebooks: venv
+	$(PY) tools/execute_notebooks.py $(NOTEBOOKS)
+
+# ------------------------------------------------------------------------------------------------ test
+
+# The cheap checks first. nbval does not compare a cell that was never run: hygiene refuses such a cell.
+test: unit hygiene nbval
+
+unit: venv
+	$(PY) -m pytest --ignore=tests/test_book.py
+
+hygiene: venv
+	$(PY) -m pytest tests/test_book.py
+
+nbval: venv
+	$(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 120 $(NOTEBOOKS)
+
+# make site-test   the built pages in a headless Chromium
+site-test: venv
+	GRU_SYM_REQUIRE_SITE=1 $(PY) -m pytest -m site tests/test_site.py
+
+# make lint   style of the code and the notebooks, and types
+lint: types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: venv
+	$(PY) -m mypy
+
+format: venv
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+# make bench   every bench/bench_*.py
+bench: venv
+	@for script in bench/bench_*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
+
+# ------------------------------------------------------------------------------------------- housekeeping
+
+# Needs `uv`. Resolves for every supported Python and system at once.
+constraints:
+	@sed -n '/^#/p' constraints.txt > constraints.new
+	uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header requirements.txt >> constraints.new
+	mv constraints.new constraints.txt
+
+# make clean   removes what the builds and tests left; the environment stays
+clean:
+	rm -rf _build .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name $(VENV) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV) gru_sym.egg-info

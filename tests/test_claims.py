@@ -1,0 +1,179 @@
+"""One test for each claim of the source answer, and what is shown of those that are still open."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import sympy as sp
+import torch
+from cells import random_arrays, run_text
+
+from gru_sym import Cell, cell
+
+BOOK = Path(__file__).parent.parent / "book"
+QUOTES = json.loads((BOOK / "data" / "quotes.json").read_text(encoding="utf-8"))
+CLAIMS = [f"C{i}" for i in range(1, 12)]
+m, n = sp.symbols("m n")
+SIZES = {"m": 8, "n": 16}
+
+
+def numbers_in(module: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def torch_step(arrays: dict[str, np.ndarray], gates: str = "rzn") -> np.ndarray:
+    """The next state of a real `torch.nn.GRUCell` that holds these arrays, in float64."""
+    size_in, hidden = arrays["x"].shape[0], arrays["h"].shape[0]
+    module = torch.nn.GRUCell(size_in, hidden, dtype=torch.float64)
+    packed = {
+        "weight_ih": [arrays[f"W_i{g}"] for g in gates],
+        "weight_hh": [arrays[f"W_h{g}"] for g in gates],
+        "bias_ih": [arrays[f"b_i{g}"][:, 0] for g in gates],
+        "bias_hh": [arrays[f"b_h{g}"][:, 0] for g in gates],
+    }
+    with torch.no_grad():
+        for name, parts in packed.items():
+            getattr(module, name).copy_(torch.from_numpy(np.concatenate(parts)))
+        x, h = (torch.from_numpy(arrays[name].T) for name in ("x", "h"))
+        return module(x, h).numpy().T
+
+
+def as_answer(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """PyTorch's parameters under the names of the answer's equations.
+
+    PyTorch's z keeps the old state, the answer's lets in the new one: its z has the opposite sign.
+    """
+    renamed = {"x": arrays["x"], "h": arrays["h"]}
+    for theirs, ours, sign in (("r", "r", 1), ("z", "z", -1), ("n", "h", 1)):
+        renamed[f"W_{ours}"] = sign * arrays[f"W_i{theirs}"]
+        renamed[f"U_{ours}"] = sign * arrays[f"W_h{theirs}"]
+        renamed[f"b_{ours}W"] = sign * arrays[f"b_i{theirs}"]
+        renamed[f"b_{ours}U"] = sign * arrays[f"b_h{theirs}"]
+    return renamed
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_the_chapter_quotes_the_answer_word_for_word(claim):
+    """The box of each claim holds the sentence of the answer, and a verdict in bold."""
+    notebook = nbformat.read(BOOK / "claims.ipynb", as_version=4)
+    text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    box = re.search(rf"```{{admonition}} {claim}\n(.*?)```", text, re.DOTALL).group(1)
+    quoted = re.findall(r"^> ?(.*)$", box, re.MULTILINE)
+    assert " ".join(" ".join(quoted).split()) == " ".join(QUOTES[claim]["text"].split())
+    assert re.search(r"\*\*(True|False|Open)", box)
+
+
+def test_c1_cho_et_al_omit_biases():
+    assert cell("gru.cho2014").biases() == 0
+    assert cell("gru.cho2014_v1").biases() == 0
+
+
+def test_c2_dey_and_salem_s_count():
+    gru = cell("gru.dey_salem")
+    assert sp.expand(gru.count() - 3 * (n**2 + n * m + n)) == 0
+    # The same from arrays that Python's own evaluation of the text accepts.
+    arrays = random_arrays(gru, SIZES)
+    run_text(gru, arrays)
+    assert sum(arrays[p.name].size for p in gru.parameters) == gru.count(**SIZES) == 1200
+
+
+def test_c3_three_sets_of_operations():
+    gates = cell("gru.dey_salem").breakdown("gate")
+    assert len(gates) == 3
+    assert set(gates.values()) == {sp.expand(n**2 + n * m + n)}
+
+
+def test_c4_the_shapes_follow_from_the_equations():
+    shapes = {"W": (n, m), "U": (n, n), "b": (n,)}
+    parameters = cell("gru.dey_salem").parameters
+    assert len(parameters) == 9
+    assert all(p.shape == shapes[p.name[0]] for p in parameters)
+
+
+@pytest.mark.parametrize(("bias", "name"), [(True, "gru.pytorch"), (False, "gru.cho2014_v1")])
+def test_c5_pytorch_s_count(bias, name):
+    assert cell(name).count(**SIZES) == numbers_in(torch.nn.GRU(8, 16, bias=bias))
+    assert cell(name).count(**SIZES) == numbers_in(torch.nn.GRUCell(8, 16, bias=bias))
+
+
+def test_c5_keras_counts_as_published():
+    """From two published runs of one notebook; see test_layers.py for all published counts."""
+    assert cell("gru.keras").count(**SIZES) == 1248
+    assert cell("gru.keras_reset_before").count(**SIZES) == 1200
+
+
+def test_c6_pytorch_computes_its_own_equations_and_not_the_answers():
+    pytorch, answer = cell("gru.pytorch"), cell("gru.answer")
+    for seed in range(5):
+        arrays = random_arrays(pytorch, {"m": 3, "n": 4}, seed)
+        real = torch_step(arrays)
+        ours = run_text(pytorch, arrays)["h_next"]
+        theirs = run_text(answer, as_answer(arrays))["h_next"]
+        # Sums of seven terms of order one in double precision.
+        np.testing.assert_allclose(ours, real, rtol=0, atol=1e-14)
+        assert np.abs(theirs - real).max() > 1e-3
+
+
+def test_c6_the_two_agree_where_the_reset_gate_is_one_number_for_all_units():
+    """The check above can succeed: with U_h diagonal and no second candidate bias, before is after."""
+    pytorch, answer = cell("gru.pytorch"), cell("gru.answer")
+    arrays = random_arrays(pytorch, {"m": 3, "n": 4}, seed=7)
+    arrays["W_hn"] = np.diag(np.diag(arrays["W_hn"]))
+    arrays["b_hn"] = np.zeros_like(arrays["b_hn"])
+    theirs = run_text(answer, as_answer(arrays))["h_next"]
+    np.testing.assert_allclose(theirs, torch_step(arrays), rtol=0, atol=1e-14)
+
+
+def test_c7_true_of_the_answer_s_equations():
+    answer, dey_salem = cell("gru.answer"), cell("gru.dey_salem")
+    arrays = random_arrays(answer, {"m": 3, "n": 4})
+    merged = {k: v for k, v in arrays.items() if not k.startswith("b_")}
+    merged |= {f"b_{g}": arrays[f"b_{g}W"] + arrays[f"b_{g}U"] for g in "zrh"}
+    ours, theirs = run_text(dey_salem, merged), run_text(answer, arrays)
+    np.testing.assert_allclose(ours["h_next"], theirs["h_next"], rtol=0, atol=1e-14)
+
+
+def test_c7_false_of_pytorch():
+    """Equal sums of the candidate's two biases, another next state."""
+    pytorch = cell("gru.pytorch")
+    arrays = random_arrays(pytorch, {"m": 3, "n": 4})
+    moved = arrays | {"b_in": arrays["b_in"] + 1, "b_hn": arrays["b_hn"] - 1}
+    gates = arrays | {"b_iz": arrays["b_iz"] + 1, "b_hz": arrays["b_hz"] - 1}
+    real, after_n, after_z = (torch_step(a) for a in (arrays, moved, gates))
+    assert np.abs(after_n - real).max() > 1e-2
+    np.testing.assert_allclose(after_z, real, rtol=0, atol=1e-14)
+
+
+def test_c8_two_linear_layers_hold_as_many_numbers():
+    linear = torch.nn.Linear(8, 48), torch.nn.Linear(16, 48)
+    assert sum(map(numbers_in, linear)) == cell("gru.pytorch").count(**SIZES)
+
+
+def test_c9_is_open_until_both_forms_are_timed():
+    """What can be said without a GPU: a count does not depend on the device."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    assert numbers_in(torch.nn.GRU(8, 16, device=device)) == cell("gru.pytorch").count(**SIZES)
+
+
+def test_c10_more_parameters_can_add_no_function():
+    """The answer's doubled biases: 3n more numbers, and every function already had its parameters."""
+    assert cell("gru.answer").count() - cell("gru.dey_salem").count() == 3 * n
+    test_c7_true_of_the_answer_s_equations()
+
+
+def test_c11_one_model_has_several_counts():
+    counts = {cell(name).count(**SIZES) for name in ("gru.pytorch", "gru.merged", "gru.flux")}
+    assert len(counts) == 3
+
+
+def test_a_changed_equation_is_noticed():
+    """The tests above read the catalogue: with the reset gate moved, C6 has nothing to show."""
+    text = cell("gru.pytorch").text.replace("r * (W_hn @ h + b_hn)", "W_hn @ (r * h) + b_hn")
+    arrays = random_arrays(cell("gru.pytorch"), {"m": 3, "n": 4})
+    wrong = run_text(Cell(text), arrays)["h_next"]
+    assert np.abs(wrong - torch_step(arrays)).max() > 1e-3

@@ -1,0 +1,318 @@
+"""The built pages in a real browser, without a network.
+
+Not part of `make test`: `make book site-test`. Skipped where the pages or the browser are missing,
+unless GRU_SYM_REQUIRE_SITE=1 says that they must not be.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from functools import cache, partial
+from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit
+
+import book_rules
+import pytest
+import yaml
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+
+pytestmark = pytest.mark.site
+
+ROOT = Path(__file__).resolve().parent.parent
+SITE = ROOT / "_build" / "html"
+TOC = book_rules.toc_files(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8")))
+PAGES = [f"{name}.html" for name in TOC]
+PHONE_WIDTH = 390
+MIN_CONTRAST = 4.5  # WCAG 2.1, level AA, for text of ordinary size
+CHROMIUM_OPTIONS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # Every host but ours is unknown: the pages must do without a network.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+
+
+def missing(reason: str) -> None:
+    """Skip, or fail where the site was promised."""
+    if os.environ.get("GRU_SYM_REQUIRE_SITE") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+# -------------------------------------------------------------------------- the server, the browser
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def send_head(self):
+        # Browsers ask for it on their own, and the book has none.
+        if self.path == "/favicon.ico":
+            self.send_response(204)
+            self.end_headers()
+            return None
+        return super().send_head()
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    if not (SITE / "index.html").is_file():
+        missing("the pages are not built: run `make book`")
+    return SITE
+
+
+@pytest.fixture(scope="session")
+def url(site: Path) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(site)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory):
+    names = ("google-chrome", "chromium", "chromium-browser")
+    binary = next(filter(None, map(shutil.which, names)), None)
+    driver = shutil.which("chromedriver")
+    if binary is None or driver is None:
+        missing("no Chromium with its chromedriver on the PATH")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for option in (*CHROMIUM_OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    chromium = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    chromium.set_page_load_timeout(60)
+    chromium.set_script_timeout(60)
+    yield chromium
+    chromium.quit()
+
+
+WAIT_FOR_MATHEMATICS = """
+const done = arguments[0];
+const typeset = window.MathJax ? MathJax.startup.promise : Promise.resolve();
+typeset.then(() => document.fonts.ready).then(() => done(true), error => done(String(error)));
+"""
+
+
+def visit(browser, address: str, *, width: int = 1280, mode: str = "light") -> None:
+    """Load a page anew and wait until its mathematics and its fonts are there."""
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    feature = {"name": "prefers-color-scheme", "value": mode}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    browser.get("about:blank")
+    for log in ("browser", "performance"):
+        browser.get_log(log)  # forgets what earlier pages left
+    browser.get(address)
+    assert browser.execute_async_script(WAIT_FOR_MATHEMATICS) is True
+
+
+def network_faults(browser, origin: str) -> list[str]:
+    """Requests that failed, and requests to another host."""
+    faults, asked = [], {}
+    for entry in browser.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        method, params = message["method"], message["params"]
+        if method == "Network.requestWillBeSent":
+            address = params["request"]["url"]
+            asked[params["requestId"]] = address
+            if urlsplit(address).scheme in ("http", "https") and not address.startswith(origin):
+                faults.append(f"asks another host: {address}")
+        elif method == "Network.responseReceived" and params["response"]["status"] >= 400:
+            faults.append(f"{params['response']['status']}: {params['response']['url']}")
+        elif method == "Network.loadingFailed" and not params.get("canceled"):
+            faults.append(f"{params['errorText']}: {asked.get(params['requestId'])}")
+    return faults
+
+
+# ----------------------------------------------------------------------------------- in the browser
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_loads_without_error_or_network(browser, url: str, page: str):
+    visit(browser, url + page)
+    severe = [e["message"] for e in browser.get_log("browser") if e["level"] == "SEVERE"]
+    faults = severe + network_faults(browser, url)
+    assert not faults, "\n".join(faults)
+
+
+RAW_MATHEMATICS = r"""
+const article = document.querySelector('article').cloneNode(true);
+article.querySelectorAll('pre, code, script, mjx-container').forEach(e => e.remove());
+const text = article.textContent;
+const raw = /\\begin\{|\$\$|\\\(|\\\[|\\displaystyle|\\frac|\{(glue|eq|cite|ref)\}/g;
+return {
+  promised: document.querySelectorAll('article .math, article .text_latex').length,
+  typeset: document.querySelectorAll('article mjx-container').length,
+  // MathJax frames a formula that it cannot read, and reddens a command that it does not know.
+  errors: [...document.querySelectorAll('mjx-merror, mjx-mtext[style*="red"]')].map(
+    e => e.closest('mjx-container').textContent.slice(0, 80)),
+  raw: [...text.matchAll(raw)].map(m => text.slice(Math.max(0, m.index - 30), m.index + 40)),
+  fonts: [...document.fonts].filter(f => f.family.includes('MJX') && f.status === 'loaded').length,
+  broken: [...document.fonts].filter(f => f.status === 'error').map(f => f.family),
+};
+"""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_mathematics_is_typeset(browser, url: str, page: str):
+    visit(browser, url + page)
+    found = browser.execute_script(RAW_MATHEMATICS)
+    assert not found["errors"]
+    assert not found["raw"]
+    assert not found["broken"]
+    assert found["typeset"] >= found["promised"]
+    assert found["fonts"] > 0 or not found["typeset"]
+
+
+TOO_WIDE = """
+const width = document.documentElement.clientWidth;
+const scrolls = e => ['auto', 'scroll'].includes(getComputedStyle(e).overflowX);
+const wide = [];
+for (const e of document.querySelectorAll('article *')) {
+  const box = e.getBoundingClientRect();
+  if (box.width === 0 || box.right <= width + 1) continue;
+  let parent = e.parentElement;
+  while (parent && !scrolls(parent)) parent = parent.parentElement;
+  // Something must scroll, and it must be narrower than the page itself.
+  if (!parent || parent === document.body || parent.contains(document.querySelector('article')))
+    wide.push(`<${e.tagName.toLowerCase()} class="${e.className}"> ends at ${box.right}`);
+}
+return {page: document.documentElement.scrollWidth, width: width, wide: wide.slice(0, 10)};
+"""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_fits_a_phone(browser, url: str, page: str):
+    visit(browser, url + page, width=PHONE_WIDTH)
+    found = browser.execute_script(TOO_WIDE)
+    assert not found["wide"]
+    assert found["page"] <= found["width"]
+
+
+POOR_CONTRAST = """
+const parse = text => (text.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number);
+const over = (top, below) => {
+  const alpha = top.length > 3 ? top[3] : 1;
+  return [0, 1, 2].map(i => alpha * top[i] + (1 - alpha) * below[i]);
+};
+const background = e => {
+  const own = parse(getComputedStyle(e).backgroundColor);
+  const below = e.parentElement ? background(e.parentElement) : [255, 255, 255];
+  return over(own, below);
+};
+const luminance = colour => {
+  const [r, g, b] = colour.map(c => {
+    c /= 255;
+    return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const poor = {};
+const seen = {text: 0, output: 0};
+for (const e of document.querySelectorAll('article *')) {
+  if (e.closest('.headerlink, button, script, style, mjx-assistive-mml, svg')) continue;
+  const glyph = e.tagName === 'MJX-C';
+  const text = [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+  if (!glyph && !text || !e.getClientRects().length) continue;
+  const behind = background(e);
+  const colour = over(parse(getComputedStyle(e).color), behind);
+  const [low, high] = [luminance(behind), luminance(colour)].sort((a, b) => a - b);
+  const ratio = (high + 0.05) / (low + 0.05);
+  seen[e.closest('.cell_output') ? 'output' : 'text'] += 1;
+  if (ratio < arguments[0]) {
+    const where = `<${e.tagName.toLowerCase()} class="${e.className}">`;
+    poor[where] = `${where} ${ratio.toFixed(2)}: ${e.textContent.slice(0, 40)}`;
+  }
+}
+return {mode: document.documentElement.dataset.theme, poor: Object.values(poor), seen: seen};
+"""
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize("page", PAGES)
+def test_text_and_outputs_are_legible(browser, url: str, page: str, mode: str):
+    visit(browser, url + page, mode=mode)
+    found = browser.execute_script(POOR_CONTRAST, MIN_CONTRAST)
+    assert found["mode"] == mode
+    assert found["seen"]["text"] > 0
+    assert not found["poor"], "\n".join(found["poor"])
+
+
+# ------------------------------------------------------------------------------------- in the files
+
+
+class Anchors(HTMLParser):
+    """Links of a page and the targets that it offers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.targets: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.targets.update(filter(None, (given.get("id"), given.get("name"))))
+        self.links += filter(None, (given.get("href"), given.get("src")))
+
+
+@cache
+def anchors(path: Path) -> Anchors:
+    parser = Anchors()
+    parser.feed(path.read_text(encoding="utf-8"))
+    return parser
+
+
+def broken_links(page: Path) -> Iterator[str]:
+    """Links to files or to places in files that are not there."""
+    for link in anchors(page).links:
+        parts = urlsplit(link)
+        if parts.scheme or parts.netloc:
+            continue
+        path, fragment = urldefrag(link)
+        path = unquote(path.split("?")[0])
+        target = (page.parent / path).resolve() if path else page
+        if not target.is_file():
+            yield f"{link}: no such file"
+        elif (
+            fragment
+            and target.suffix == ".html"
+            and unquote(fragment) not in anchors(target).targets
+        ):
+            yield f"{link}: no such place in that page"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_internal_links_resolve(site: Path, page: str):
+    faults = list(broken_links(site / page))
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_bears_no_trace_of_its_builder(site: Path, page: str):
+    html = (site / page).read_text(encoding="utf-8")
+    assert str(ROOT) not in html
+    assert "executablebooks/jupyter-book" not in html  # Jupyter Book's default repository
+
+
+def test_pages_are_those_of_the_toc(site: Path):
+    built = {path.relative_to(site).as_posix() for path in (site / "book").rglob("*.html")}
+    assert built == set(PAGES)
