@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from gru_sym.cells import Cell, Parameter
+from gru_sym.cells import Cell, Parameter, SizeValue
 from gru_sym.latex import LatexWriter, size_latex
 
 
@@ -94,6 +94,15 @@ def reason_table(cell: Cell, names: Iterable[str] | None = None) -> Table:
                 steps = [*(f"`{step}`" for step in reason.steps), reason.origin]
                 rows.append((Math(writer.name(name), name), side, size, " → ".join(steps)))
     return Table(("parameter", "", "size", "because"), rows)
+
+
+def breakdown_table(cell: Cell, by: str = "role", **sizes: SizeValue) -> Table:
+    """The count of a cell, split by "role", "gate" or "tensor", and the total."""
+    writer = LatexWriter(cell.program, cell.sizes)
+    parts = cell.breakdown(by, **sizes)
+    keys = [key if by == "role" else Math(writer.name(key), key) for key in parts]
+    rows = list(zip(keys, parts.values(), strict=True))
+    return Table((by, "count"), [*rows, ("total", cell.count(**sizes))])
 
 
 def count_table(cells: Iterable[Cell]) -> Table:
