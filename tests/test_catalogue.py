@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tomllib
 
 import pytest
 import sympy as sp
@@ -79,3 +80,11 @@ def test_adding_a_cell_is_adding_a_file(tmp_path):
     assert len(own) == len(catalogue) + 1
     assert own["own.tiny"] == Cell("# Mine\n# source: me\n\nh' = tanh(W @ x)\n")
     assert own["own.tiny"].title == "Mine" and own["own.tiny"].sources == ("me",)
+
+
+def test_the_package_ships_every_cell():
+    package = FOLDER.parent
+    settings = tomllib.loads((package.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = settings["tool"]["setuptools"]["package-data"]["gru_sym"]
+    shipped = {path for pattern in patterns for path in package.glob(pattern)}
+    assert set(FOLDER.glob("*.cell")) | {package / "py.typed"} <= shipped
