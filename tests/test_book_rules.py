@@ -81,7 +81,7 @@ BAD: dict[str, list[NotebookNode]] = {
         notebook(new_markdown_cell("see /Users/me/project")),
         notebook(code("f()", 1, stream("read /tmp/abc123\n"))),
         notebook(code("f", 1, shown(text_plain="<function f at 0x7f0a1b2c3d4e>"))),
-        notebook(code("f", 1, shown(text_html="<a href='/root/a'>"))),
+        notebook(code("f", 1, shown(text_html="<a href='/var/me/a'>"))),
         notebook(code("f()", 1, error()), code("g", 2, stream(".../site-packages/torch/nn.py"))),
     ],
     "short_cells": [

@@ -185,16 +185,23 @@ def test_mathematics_is_typeset(browser, url: str, page: str):
 
 TOO_WIDE = """
 const width = document.documentElement.clientWidth;
+const article = document.querySelector('article');
 const scrolls = e => ['auto', 'scroll'].includes(getComputedStyle(e).overflowX);
 const wide = [];
-for (const e of document.querySelectorAll('article *')) {
-  const box = e.getBoundingClientRect();
-  if (box.width === 0 || box.right <= width + 1) continue;
-  let parent = e.parentElement;
-  while (parent && !scrolls(parent)) parent = parent.parentElement;
-  // Something must scroll, and it must be narrower than the page itself.
-  if (!parent || parent === document.body || parent.contains(document.querySelector('article')))
-    wide.push(`<${e.tagName.toLowerCase()} class="${e.className}"> ends at ${box.right}`);
+const look = (box, parent, name) => {
+  if (box.width === 0 || box.right <= width + 1) return;
+  while (parent && parent !== article && !scrolls(parent)) parent = parent.parentElement;
+  // Something inside the article must scroll.
+  if (!parent || parent === article) wide.push(`${name} ends at ${Math.round(box.right)}`);
+};
+for (const e of article.querySelectorAll('*'))
+  look(e.getBoundingClientRect(), e.parentElement, `<${e.tagName.toLowerCase()} ${e.className}>`);
+// Text can stick out of a box that does not.
+const walker = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
+for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+  const range = document.createRange();
+  range.selectNodeContents(node);
+  look(range.getBoundingClientRect(), node.parentElement, JSON.stringify(node.data.slice(0, 60)));
 }
 return {page: document.documentElement.scrollWidth, width: width, wide: wide.slice(0, 10)};
 """
