@@ -67,7 +67,7 @@ def test_where_the_reset_gate_acts(name):
 
 def test_unknown_ids_suggest_the_nearest():
     with pytest.raises(
-        UnknownCell, match="no cell gru.torch in the catalogue; did you mean gru.pytorch"
+        UnknownCell, match=r"no cell gru\.torch in the catalogue; did you mean gru\.pytorch"
     ):
         cell("gru.torch")
     assert catalogue.get("gru.torch") is None and "gru.torch" not in catalogue

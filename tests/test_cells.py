@@ -47,7 +47,7 @@ def test_a_size_is_a_positive_integer(bad):
 
 
 def test_an_unknown_size_is_named():
-    with pytest.raises(ValueError, match="gru.pytorch has no size q; its sizes are m, n"):
+    with pytest.raises(ValueError, match=r"gru\.pytorch has no size q; its sizes are m, n"):
         cell("gru.pytorch").count(q=1)
 
 
@@ -89,6 +89,11 @@ ROLES = [
 @pytest.mark.parametrize(("text", "expected"), ROLES)
 def test_roles_are_read_off_the_equations(text, expected):
     assert {name: role_of(text, name) for name in expected} == expected
+
+
+def test_the_output_is_h_or_the_last_state():
+    assert Cell("h' = W @ x\nc' = tanh(c + h')").output == "h"
+    assert Cell("s' = W @ x\nc' = tanh(c + s')").output == "c"
 
 
 def test_gates_are_read_off_the_equations():
@@ -169,16 +174,24 @@ def test_names_and_states_are_checked():
 
 LATEX = [
     ("h' = sigmoid(W_ir @ x)", r"h_{t} &= \sigma(W_{ir} x_{t})"),
-    ("h_tilde = tanh(U @ (h * h))\nh' = h_tilde", r"\tilde{h}_{t} &= \tanh\bigl(U (h_{t-1} \odot h_{t-1})\bigr)"),
+    (
+        "h_tilde = tanh(U @ (h * h))\nh' = h_tilde",
+        r"\tilde{h}_{t} &= \tanh\bigl(U (h_{t-1} \odot h_{t-1})\bigr)",
+    ),
     ("h' = h - (h - W @ x)", r"h_{t} &= h_{t-1} - (h_{t-1} - W x_{t})"),
     ("alpha: 1\nh' = alpha * h / 2", r"h_{t} &= \alpha\, \tfrac{1}{2}\, h_{t-1}"),
     ("h' = h * (W @ x)", r"h_{t} &= h_{t-1} \odot (W x_{t})"),
     ("h' = A @ (B @ x)", r"h_{t} &= A (B x_{t})"),
     ("h' = -(h + W @ x)", r"h_{t} &= -(h_{t-1} + W x_{t})"),
     ("h' = h - -h", r"h_{t} &= h_{t-1} - (-h_{t-1})"),
+    ("h' = (A @ B) @ x", r"h_{t} &= A B x_{t}"),
+    ("h' = (W + V) @ x", r"h_{t} &= (W + V) x_{t}"),
+    ("h_hat = A @ x\nh' = h_hat", r"\hat{h}_{t} &= A x_{t}"),
+    ("h_bar = A @ x\nh' = h_bar", r"\bar{h}_{t} &= A x_{t}"),
+    ("u: k2\nu = A @ x\nh' = B @ u", r"A \in \mathbb{R}^{k_{2} \times m}"),
     ("W1_a = A @ x\nh' = W1_a", r"W_{1, a, t} &= A x_{t}"),
     ("gate = W @ x\nh' = gate", r"\mathit{gate}_{t} &= W x_{t}"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "expected"), LATEX)
@@ -214,6 +227,8 @@ def test_a_terminal_shows_equations_parameters_and_count():
 
 def test_equal_texts_are_equal_cells():
     assert Cell("h' = x\nx: n") == Cell("h' = x\nx: n", name="other")
+    assert Cell("h' = tanh(h)") != Cell("h' = h")
+    assert Cell("h' = h") != "h' = h"
     assert len({Cell("h' = x\nx: n"), Cell("h' = x\nx: n")}) == 1
 
 

@@ -119,8 +119,8 @@ def test_c6_pytorch_computes_its_own_equations_and_not_the_answers():
         assert np.abs(theirs - real).max() > 1e-3
 
 
-def test_c6_the_two_agree_where_the_reset_gate_is_one_number_for_all_units():
-    """The check above can succeed: with U_h diagonal and no second candidate bias, before is after."""
+def test_c6_the_two_agree_where_the_recurrent_kernel_is_diagonal():
+    """With U_h diagonal and no second candidate bias, before is after: the check can succeed."""
     pytorch, answer = cell("gru.pytorch"), cell("gru.answer")
     arrays = random_arrays(pytorch, {"m": 3, "n": 4}, seed=7)
     arrays["W_hn"] = np.diag(np.diag(arrays["W_hn"]))
@@ -161,7 +161,7 @@ def test_c9_is_open_until_both_forms_are_timed():
 
 
 def test_c10_more_parameters_can_add_no_function():
-    """The answer's doubled biases: 3n more numbers, and every function already had its parameters."""
+    """The answer's doubled biases: 3n more numbers, and no function that was not there."""
     assert cell("gru.answer").count() - cell("gru.dey_salem").count() == 3 * n
     test_c7_true_of_the_answer_s_equations()
 

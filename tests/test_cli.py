@@ -143,6 +143,14 @@ def test_bad_input_is_one_line_and_exit_code_2(run, arguments, words):
     assert words in err and err.startswith("gru_sym: ") and err.count("\n") == 1
 
 
+def test_a_byte_order_mark_and_a_long_file(run, tmp_path):
+    path = tmp_path / "mine.cell"
+    path.write_bytes(b"\xef\xbb\xbfh' = tanh(W @ x)\n")
+    assert run("count", str(path))[1] == "m*n\n"
+    path.write_bytes(b"#" * 1_000_000)
+    assert "a cell has at most 200000 characters" in run("count", str(path))[2]
+
+
 def test_bytes_that_are_no_text(run, tmp_path):
     path = tmp_path / "noise.cell"
     path.write_bytes(b"h' = \xff\xfe")

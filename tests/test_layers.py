@@ -99,6 +99,19 @@ def test_a_trained_initial_state_is_one_vector_a_state():
     assert sp.expand(trained.count() - base.count() - 8 * sp.Symbol("n")) == 0
 
 
+def test_initial_states_are_weights():
+    layer = Layer(cell("lstm.pytorch"), 1, learn_initial_state=True)
+    n = sp.Symbol("n")
+    assert sp.expand(layer.weights() - Layer(cell("lstm.pytorch")).weights() - 2 * n) == 0
+    assert layer.biases() == Layer(cell("lstm.pytorch")).biases()
+
+
+def test_a_cell_of_fixed_sizes_stacks_if_they_fit():
+    assert Layer(Cell("x: 4\nh: 4\nh' = tanh(W @ x)"), 3).count() == 48
+    with pytest.raises(ValueError, match="its input has size 4, but the layer below hands on 3"):
+        Layer(Cell("x: 4\nh: 3\nh' = tanh(W @ x)"), 2)
+
+
 def test_sharing():
     gru = cell("gru.dey_salem")
     one_way = Layer(gru).count()

@@ -62,13 +62,16 @@ def test_a_whole_number_is_a_size():
 
 
 CLASHES = [
-    ("r = sigmoid(W @ x)\nh' = r * tanh(W @ h)", 2, ["`W` has m columns", "line 1", "x is the input",
-                                                     "`h` has size n", "h is a state"]),
+    (
+        "r = sigmoid(W @ x)\nh' = r * tanh(W @ h)",
+        2,
+        ["`W` has m columns", "line 1", "x is the input", "`h` has size n", "h is a state"],
+    ),
     ("h' = x", 1, ["`h'` has size n", "`x` has size m"]),
     ("u: k\nu = W @ x\nh' = u", 3, ["h is a state", "u is declared so in line 1"]),
     ("r = sigmoid(U @ h)\nh' = r * W @ h", 2, ["group from the left", "r * (W @ h)"]),
     ("c: p\nc' = tanh(W @ x + U @ h)\nh' = c' * h", 3, ["declared so in line 1", "h is a state"]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "line", "words"), CLASHES)
@@ -78,6 +81,18 @@ def test_a_clash_names_both_sides_and_where_they_came_from(text, line, words):
     assert caught.value.line == line
     for word in words:
         assert word in caught.value.message
+
+
+def test_a_clash_that_is_no_grouping_mistake_gets_no_advice_on_grouping():
+    with pytest.raises(CellError) as caught:
+        Cell("h' = tanh(W @ x + W @ h)")
+    assert "group" not in caught.value.message
+
+
+def test_why_follows_the_shortest_chain():
+    rows, columns = Cell("c: n\nz = sigmoid(W @ x)\nc' = z * c\nh' = z * h").why("W")
+    assert str(rows) == "z = sigmoid(W @ x) -> c' = z * c -> c is declared so in line 1"
+    assert (rows.size, columns.size) == ("n", "m")
 
 
 @pytest.mark.parametrize("name", list(catalogue))

@@ -1,0 +1,71 @@
+"""Tables in a terminal and in a notebook."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from gru_sym import Cell, cell
+from gru_sym.render import (
+    Math,
+    Table,
+    breakdown_table,
+    count_table,
+    equation_table,
+    parameter_table,
+    reason_table,
+)
+
+n = sp.Symbol("n")
+TABLE = Table(("what", "count"), [("a | b", n**2), (Math(r"\sigma", "sigma"), 12)])
+
+
+def test_a_terminal_sees_aligned_columns():
+    assert str(TABLE).splitlines() == ["what   count", "a | b  n**2", "sigma  12"]
+    assert repr(TABLE) == str(TABLE)
+
+
+def test_a_notebook_sees_markdown_with_mathematics():
+    assert TABLE._repr_markdown_().splitlines() == [
+        "| what | count |",
+        "| --- | --- |",
+        r"| a \| b | $n^{2}$ |",
+        r"| $\sigma$ | 12 |",
+    ]
+
+
+def test_the_last_row_of_the_parameters_is_their_sum():
+    gru = cell("gru.pytorch")
+    *rows, total = parameter_table(gru).rows
+    assert sp.expand(sum(row[-1] for row in rows) - gru.count()) == 0
+    assert total[0] == "total" and total[-1] == gru.count()
+
+
+def test_the_last_row_of_a_breakdown_is_the_sum():
+    gru = cell("gru.pytorch")
+    for sizes in ({}, {"m": 3, "n": 4}):
+        *rows, total = breakdown_table(gru, "gate", **sizes).rows
+        assert sp.expand(sum(row[-1] for row in rows) - gru.count(**sizes)) == 0
+        assert total == ("total", gru.count(**sizes))
+
+
+def test_counts_stand_beside_their_cells():
+    (row,) = count_table([cell("rnn.pytorch")]).rows
+    assert row[0] == "rnn.pytorch" and row[2] == 2 * n
+
+
+def test_one_equation_of_several_cells():
+    table = equation_table([cell("gru.answer"), cell("gru.pytorch")], ["h_tilde", "n"])
+    assert [str(row[1]).split()[0] for row in table.rows] == ["h_tilde", "n"]
+    assert r"r_{t} \odot (W_{hn} h_{t-1} + b_{hn})" in table.rows[1][1].latex
+
+
+def test_reasons_name_equations_and_origins():
+    table = reason_table(Cell("alpha: 1\nz = sigmoid(W @ x)\nh' = alpha * z * h"))
+    reasons = {(str(row[0]), row[1]): row[3] for row in table.rows}
+    assert reasons["W", "columns"] == "`W @ x` → x is the input"
+    assert reasons["W", "rows"].endswith("`h' = alpha * z * h` → h is a state")
+    assert reasons["alpha", "rows"] == "alpha is declared so in line 1"
+
+
+def test_a_scalar_has_no_shape_to_show():
+    assert parameter_table(Cell("a: 1\nh' = a * h")).rows[0][1] == "scalar"
