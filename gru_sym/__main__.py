@@ -1,4 +1,4 @@
-"""The command line: `python -m gru_sym list | show CELL | count CELL -m 8 -n 16`."""
+"""The command line: `python -m gru_sym list | show | count | effective`."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="gru_sym", description="Count the parameters of a recurrent cell from its equations."
     )
-    commands = parser.add_subparsers(required=True, metavar="list | show | count", dest="command")
+    commands = parser.add_subparsers(
+        required=True, metavar="list | show | count | effective", dest="command"
+    )
 
     listing = commands.add_parser("list", help="every cell of the catalogue")
     listing.set_defaults(run=_list)
@@ -68,21 +70,29 @@ def _parser() -> argparse.ArgumentParser:
     show.set_defaults(run=_show)
 
     count = commands.add_parser("count", help="the exact number of parameters")
-    count.add_argument("cell", metavar="CELL", help=CELL_HELP)
-    count.add_argument("-m", type=_positive, metavar="INPUT", help="input size")
-    count.add_argument("-n", type=_positive, metavar="HIDDEN", help="hidden size")
-    count.add_argument(
-        "--set", type=_assignment, action="append", default=[], metavar="k=4", help="any other size"
-    )
+    _add_sizes(count)
     count.add_argument(
         "--layers", type=_positive, default=1, metavar="L", help="number of stacked layers"
     )
     count.add_argument("--bidirectional", action="store_true", help="both directions")
     count.set_defaults(run=_count)
 
-    for command in (listing, show, count):
+    effective = commands.add_parser("effective", help="how many of them count, with a proof")
+    _add_sizes(effective)
+    effective.set_defaults(run=_effective)
+
+    for command in (listing, show, count, effective):
         command.add_argument("--json", action="store_true", help="one JSON object on one line")
     return parser
+
+
+def _add_sizes(command: argparse.ArgumentParser) -> None:
+    command.add_argument("cell", metavar="CELL", help=CELL_HELP)
+    command.add_argument("-m", type=_positive, metavar="INPUT", help="input size")
+    command.add_argument("-n", type=_positive, metavar="HIDDEN", help="hidden size")
+    command.add_argument(
+        "--set", type=_assignment, action="append", default=[], metavar="k=4", help="any other size"
+    )
 
 
 def _list(options: argparse.Namespace) -> str:
@@ -157,7 +167,30 @@ def _count(options: argparse.Namespace) -> str:
     )
 
 
-def _sizes(options: argparse.Namespace, layer: Layer) -> dict[str, int]:
+def _effective(options: argparse.Namespace) -> str:
+    from gru_sym.redundancy import effective_count
+
+    cell = _cell(options.cell)
+    sizes = _sizes(options, cell)
+    formula = effective_count(cell)
+    count = effective_count(cell, observed="sequence", steps=1, **sizes) if sizes else formula
+    if options.json:
+        numbers = {
+            name: getattr(count, name) if sizes or not cell.size_names else None
+            for name in ("stored", "effective", "redundant")
+        }
+        about = {
+            "cell": cell.name,
+            "formula": str(formula.stored),
+            "effective_formula": str(formula.effective),
+            "sizes": sizes,
+        }
+        return json.dumps(about | numbers | {"certified": count.certified, "scope": count.scope})
+    families = [f"{f.count} redundant: {f.sentence}" for f in count.redundancy.families]
+    return "\n".join([str(count), *families])
+
+
+def _sizes(options: argparse.Namespace, layer: Layer | Cell) -> dict[str, int]:
     """The sizes given, checked to be all or none of those the count needs."""
     given = [("m", options.m), ("n", options.n), *options.set]
     sizes: dict[str, int] = {}
@@ -172,7 +205,8 @@ def _sizes(options: argparse.Namespace, layer: Layer) -> dict[str, int]:
         how = ", ".join(
             f"-{name} SIZE" if name in ("m", "n") else f"--set {name}=SIZE" for name in missing
         )
-        raise BadInput(f"{layer.cell.name} also needs {how}")
+        name = layer.name if isinstance(layer, Cell) else layer.cell.name
+        raise BadInput(f"{name} also needs {how}")
     return sizes
 
 

@@ -113,7 +113,27 @@ def test_the_equations_shown_are_the_equations_read(run, name):
     assert answer["equations"] == catalogue[name].text and answer["sources"]
 
 
+def test_effective(run):
+    answer = json.loads(run("effective", "gru.pytorch", "-m", "8", "-n", "16", "--json")[1])
+    assert (answer["stored"], answer["effective"], answer["redundant"]) == (1248, 1216, 32)
+    assert answer["certified"] is True and answer["formula"] == "3*m*n + 3*n**2 + 6*n"
+    expected = sp.sympify("3*m*n + 3*n**2 + 4*n")
+    assert sp.sympify(answer["effective_formula"]) == expected
+    formula = json.loads(run("effective", "gru.answer", "--json")[1])
+    assert formula["stored"] is None and formula["certified"] is True
+    out = run("effective", "lstm.pytorch")[1]
+    assert out.count("occur only as their sum") == 4
+
+
+def test_effective_of_sizes_too_large_to_allocate(run):
+    answer = json.loads(run("effective", "gru.pytorch", "-m", "65536", "-n", "65536", "--json")[1])
+    assert answer["redundant"] == 131_072 and answer["certified"] is True
+
+
 BAD = [
+    (("effective", "gru.pytorch", "-m", "8"), "gru.pytorch also needs -n SIZE"),
+    (("effective", "nope"), "no cell nope"),
+    (("effective",), "required: CELL"),
     ((), "list | show | count"),
     (("frobnicate",), "invalid choice"),
     (("count",), "required: CELL"),

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import nn
 
-from gru_sym.jacobian import evaluate
 from gru_sym.libraries.pytorch import (
     blocks,
     cell_of,
@@ -19,6 +18,7 @@ from gru_sym.libraries.pytorch import (
     sizes_of,
     with_parameters,
 )
+from gru_sym.training.jacobian import evaluate
 
 LAYERS = [
     (nn.GRU, {}),
@@ -131,6 +131,6 @@ def test_wrong_tensors_are_refused_by_name():
 
 
 def test_importing_the_package_does_not_import_torch():
-    rooms = "gru_sym, gru_sym.merging, gru_sym.jacobian, gru_sym.idle"
+    rooms = "gru_sym, gru_sym.training.merging, gru_sym.training.jacobian, gru_sym.training.idle"
     code = f"import {rooms}, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,8 +10,8 @@ from torch import nn
 
 from gru_sym.libraries.pytorch import cell_of, named_gradients, named_parameters
 from gru_sym.libraries.pytorch_merging import MergedLayer, merge_biases
-from gru_sym.merging import bias_sums
-from gru_sym.training import (
+from gru_sym.training.merging import bias_sums
+from gru_sym.training.runs import (
     CASES,
     Case,
     Task,

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from gru_sym.cells import Cell
 from gru_sym.layers import Layer
 from gru_sym.lookup import cell as catalogue_cell
-from gru_sym.merging import without_biases
+from gru_sym.training.merging import without_biases
 
 Module = TypeVar("Module", bound=nn.Module)
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from gru_sym.render import Table
-from gru_sym.threads import one_thread
+from gru_sym.training.threads import one_thread
 
 Read = Callable[[nn.Module], Mapping[str, Tensor]]
 """What is compared: merged parameters by name, from either layer."""

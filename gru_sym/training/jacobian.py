@@ -23,7 +23,7 @@ from gru_sym.syntax import (
     Plus,
     Times,
 )
-from gru_sym.threads import one_thread
+from gru_sym.training.threads import one_thread
 
 if TYPE_CHECKING:
     from torch import Tensor

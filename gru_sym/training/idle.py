@@ -12,8 +12,8 @@ from typing import Any
 import sympy as sp
 
 from gru_sym.cells import Cell
-from gru_sym.jacobian import numerical_rank
 from gru_sym.render import Table
+from gru_sym.training.jacobian import numerical_rank
 
 RESET = "sigmoid(W_ir @ x + W_hr @ h + b_r)"
 AFTER = "W_in @ x + b_in + r * (W_hn @ h + b_hn)"

@@ -1,0 +1,77 @@
+"""Ranks modulo the prime 2**31 - 1, exactly and fast, with Python's integers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+PRIME = 2**31 - 1
+
+SLOT = 96
+"""Bits for one entry of a packed row: room for 2**34 products of two residues without a carry."""
+
+MASK = (1 << SLOT) - 1
+
+
+def residue(number: Fraction) -> int:
+    """A rational number modulo the prime.
+
+    >>> residue(Fraction(1, 2)) * 2 % PRIME
+    1
+    """
+    return number.numerator * inverse(number.denominator) % PRIME
+
+
+def inverse(value: int) -> int:
+    """One over a residue; raises `ZeroDivisionError` for a multiple of the prime."""
+    if value % PRIME == 0:
+        raise ZeroDivisionError("a multiple of the prime has no inverse")
+    return pow(value, -1, PRIME)
+
+
+class Echelon:
+    """A row space that grows row by row.
+
+    >>> space = Echelon()
+    >>> [space.add({0: 1, 1: 2}), space.add({0: 2, 1: 4}), space.add({2: 5})]
+    [True, False, True]
+    >>> space.rank
+    2
+
+    A row is one long integer with an entry in every `SLOT` bits. To subtract a multiple of another
+    row is then one multiplication and one addition, whatever the width.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[int, int] = {}
+
+    @property
+    def rank(self) -> int:
+        """The dimension of the space."""
+        return len(self._rows)
+
+    def add(self, row: Mapping[int, int]) -> bool:
+        """Add a row, given by its entries; whether it enlarged the space."""
+        packed = sum(value % PRIME << SLOT * column for column, value in row.items())
+        column = 0
+        while packed:
+            entry = (packed & MASK) % PRIME
+            if entry and column not in self._rows:
+                self._rows[column] = _scaled(packed, inverse(entry))
+                return True
+            if entry:
+                packed += (PRIME - entry) * self._rows[column]
+            packed >>= SLOT
+            column += 1
+        return False
+
+
+def _scaled(packed: int, factor: int) -> int:
+    """A packed row times a factor, every entry reduced."""
+    size = SLOT // 8
+    raw = packed.to_bytes(packed.bit_length() // 8 + size, "little")
+    entries = bytearray()
+    for at in range(0, len(raw) - size + 1, size):
+        value = int.from_bytes(raw[at : at + size], "little") * factor % PRIME
+        entries += value.to_bytes(size, "little")
+    return int.from_bytes(entries, "little")

@@ -1,0 +1,1 @@
+"""What redundant biases do while a layer is trained, and how to take them out."""

@@ -1,0 +1,139 @@
+"""Families of redundant directions: found, counted, and walked along without a change."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy as sp
+import torch
+from cells import cell_texts, random_arrays, run_text
+from hypothesis import given, settings
+
+from gru_sym import Cell, catalogue, cell
+from gru_sym.libraries.pytorch import cell_of, named_parameters, with_parameters
+from gru_sym.redundancy import redundancy
+from gru_sym.redundancy.families import Absorption, MixingFamily, ScalingFamily
+
+m, n, k = sp.symbols("m n k")
+SIZES = {"m": 3, "n": 5, "p": 2, "k": 2}
+
+CATALOGUE = {
+    "gru.answer": 3 * n,
+    "gru.pytorch": 2 * n,
+    "gru.keras": 2 * n,
+    "gru.dey_salem_3": n,
+    "lstm.pytorch": 4 * n,
+    "lstm.projected": 4 * n,
+    "rnn.pytorch": n,
+}
+"""Worked out by hand; the others have none."""
+
+
+@pytest.mark.parametrize("name", list(catalogue))
+def test_the_catalogue(name):
+    assert sp.expand(redundancy(cell(name)).count() - CATALOGUE.get(name, 0)) == 0
+
+
+OWN = [
+    ("h' = tanh(W @ x + b1 - b2 + b3)", 2 * n, "b1, b2 and b3 occur only in the combination"),
+    ("h' = tanh(W @ x + V @ x)", n * m, "W and V occur only as their sum in front of"),
+    ("h' = tanh(A @ (B @ x) + U @ h)", k**2, "any invertible k×k matrix"),
+    ("u = B @ x\nh' = tanh(A @ u + U @ h)", k**2, "any invertible k×k matrix"),
+    ("a: 1\nb: 1\nh' = tanh(a * b * (W @ x))", sp.Integer(2), "make up for it"),
+    ("h' = tanh(s * (W @ x) + b)", n, "whatever s is, W can make up for it"),
+    ("h' = tanh(W @ x + 0 * (D @ h))", n**2, "D changes nothing that is computed"),
+    ("h' = tanh(P @ (W @ x + b) + d)", n, "whatever"),
+    ("r = sigmoid(W @ x)\nh' = r * (U @ h + b) + d * r", n, "b and d occur only as their sum"),
+    ("r = sigmoid(W @ x)\nh' = r * (U @ h + b) + d", sp.Integer(0), ""),
+    ("z = sigmoid(W @ x + b)\nh' = z * (W @ x) + z * b", sp.Integer(0), ""),
+]
+
+
+@pytest.mark.parametrize(("text", "count", "sentence"), OWN, ids=range(len(OWN)))
+def test_own_cells(text, count, sentence):
+    found = redundancy(Cell(text))
+    if "P @ (W @ x + b)" in text:  # and the mixing of the inner space, and b made up for by c
+        assert any(isinstance(family, MixingFamily) for family in found.families)
+        return
+    assert sp.expand(found.count() - count) == 0
+    assert sentence in str(found)
+
+
+def walk(family, arrays, seed=3):
+    """Parameters moved along a family by random amounts."""
+    draw = np.random.default_rng(seed)
+    flat = {name: a[:, 0] if a.shape[1] == 1 else a for name, a in arrays.items()}
+    if isinstance(family, Absorption):
+        shifts = [draw.normal(size=flat[name].shape) for name in family.free]
+        moved = family.apply(flat, *shifts)
+    elif isinstance(family, ScalingFamily):
+        side = family.scaling.powers[0][0]
+        size = flat[side.parameter].shape[0 if side.side == "rows" else -1]
+        moved = family.apply(flat, draw.uniform(0.5, 2, size=1 if side.side == "whole" else size))
+    else:
+        inner = flat[family.mixing.left[0]].shape[1]
+        mix = np.eye(inner) + 0.3 * draw.normal(size=(inner, inner))
+        moved = family.apply(flat, mix, np.linalg.inv(mix))
+    return {name: np.asarray(a).reshape(arrays[name].shape) for name, a in moved.items()}
+
+
+def check_families(c: Cell) -> None:
+    """Every family, walked along, leaves what Python itself computes from the text."""
+    arrays = random_arrays(c, SIZES, seed=2)
+    before = run_text(c, arrays)
+    for family in redundancy(c).families:
+        moved = walk(family, arrays)
+        assert any(not np.allclose(moved[p], arrays[p]) for p in family.parameters)
+        after = run_text(c, arrays | moved)
+        for state in c.states:
+            # A few dozen sums and products of numbers of order one, and one 2x2 inverse.
+            np.testing.assert_allclose(
+                after[f"{state}_next"], before[f"{state}_next"], rtol=1e-9, atol=1e-11
+            )
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_walking_along_a_family_of_the_catalogue(name):
+    check_families(cell(name))
+
+
+@pytest.mark.parametrize("text", [text for text, _, _ in OWN], ids=range(len(OWN)))
+def test_walking_along_a_family_of_an_own_cell(text):
+    check_families(Cell(text))
+
+
+@settings(max_examples=40, deadline=None)
+@given(cell_texts())
+def test_walking_along_a_family_of_any_cell(text):
+    c = Cell(text)
+    if "softplus(b" in text:  # a move might need the softplus of a parameter
+        c = Cell(text.replace("softplus", "sigmoid"))
+    with np.errstate(over="ignore"):
+        check_families(c)
+
+
+@pytest.mark.parametrize("kind", [torch.nn.GRU, torch.nn.LSTM, torch.nn.RNN])
+def test_walking_along_a_family_of_a_real_layer(kind):
+    module = kind(3, 4, dtype=torch.float64)
+    identifier, layer = cell_of(module)
+    assert identifier == layer.cell.name
+    names = {name.removesuffix("_l0"): a for name, a in named_parameters(module).items()}
+    x = torch.randn(6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    before = with_parameters(module, {f"{name}_l0": a for name, a in names.items()})(x)[0]
+    families = redundancy(layer.cell).families
+    assert families
+    for family in families:
+        moved = family.apply(names, torch.linspace(-2, 2, 4, dtype=torch.float64))
+        after = with_parameters(module, {f"{name}_l0": a for name, a in moved.items()})(x)[0]
+        # Four terms of order one are added in another order.
+        torch.testing.assert_close(after, before, rtol=0, atol=1e-14)
+
+
+def test_a_wrong_family_would_not_be_proved():
+    """The check before a family is returned can refuse: PyTorch's families on other equations."""
+    family = redundancy(cell("gru.pytorch")).families[0]
+    from gru_sym.redundancy.normal import normal_form
+
+    changed = cell("gru.pytorch").text.replace("W_hr @ h + b_hr", "W_hr @ h + z0 * b_hr")
+    other = Cell(changed)
+    assert not family.proves(normal_form(other.program, other.sizes).states)
