@@ -6,10 +6,14 @@ Bounds of the project: the rank of a GRU at n = m = 128 in under 2 s, the whole 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from itertools import product
+from pathlib import Path
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import torch
 
 from gru_sym import catalogue, cell
@@ -17,6 +21,7 @@ from gru_sym.redundancy import effective_count
 from gru_sym.redundancy.exact_rank import exact_rank
 
 GRU = "gru.pytorch"
+mpl.use("svg")
 
 
 def seconds(work: Callable[[], object], runs: int = 3) -> float:
@@ -72,21 +77,40 @@ def grid() -> None:
     print(f"catalogue over 1 <= m, n <= 6: {certified} of {total} certified in {spent:.2f} s")
 
 
-def growth() -> None:
+def growth() -> dict[str, dict[int, float]]:
     """The exact rank and the SVD, side by side; the ratio is SVD / exact."""
+    times: dict[str, dict[int, float]] = {"exact": {}, "SVD": {}}
     print(f"\n{'m = n':>6} {'parameters':>11} {'exact s':>9} {'SVD s':>9} {'ratio':>7}")
-    for n in (4, 8, 16, 32):
+    for n in (4, 8, 16, 32, 64, 128):
         runs = 3 if n < 32 else 1
         exact = seconds(lambda n=n: exact_rank(cell(GRU), effective(n), m=n, n=n), runs)
-        svd = seconds(lambda n=n: svd_rank(n), runs)
-        stored = 6 * n**2 + 6 * n
-        print(f"{n:>6} {stored:>11,} {exact:>9.3f} {svd:>9.3f} {svd / exact:>7.1f}")
-    for n in (64, 128):
-        exact = seconds(lambda n=n: exact_rank(cell(GRU), effective(n), m=n, n=n), 1)
-        print(f"{n:>6} {6 * n**2 + 6 * n:>11,} {exact:>9.3f}")
+        times["exact"][n] = exact
+        line = f"{n:>6} {6 * n**2 + 6 * n:>11,} {exact:>9.3f}"
+        if n <= 32:
+            svd = seconds(lambda n=n: svd_rank(n), runs)
+            times["SVD"][n] = svd
+            line += f" {svd:>9.3f} {svd / exact:>7.1f}"
+        print(line, flush=True)
+    for name, each in times.items():
+        (low, fast), (high, slow) = list(each.items())[-2:]
+        power = math.log(slow / fast) / math.log(high / low)
+        print(f"{name}: time grows like n^{power:.1f} from n = {low} to {high}")
+    return times
+
+
+def plot(times: dict[str, dict[int, float]], path: Path) -> None:
+    """Both curves, on logarithmic axes."""
+    figure, axes = plt.subplots(figsize=(6.4, 4), layout="constrained")
+    for name, each in times.items():
+        axes.loglog(list(each), list(each.values()), "o-", label=name)
+    axes.set(xlabel="m = n", ylabel="seconds", title=f"rank of {GRU}")
+    axes.legend()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+    print(f"plotted in {path}")
 
 
 if __name__ == "__main__":
     large()
     grid()
-    growth()
+    plot(growth(), Path("_build/bench/redundancy.svg"))
