@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+
+import mpmath
 import pytest
 import sympy as sp
 import torch
@@ -225,3 +228,25 @@ def test_a_kink_that_cannot_be_avoided_is_not_certified():
     count = effective_count(Cell("h' = relu(s * relu(W @ x))"), m=1, n=1)
     assert not count.certified and "break" in count.scope
     assert effective_count(Cell("h' = relu(W @ x + U @ h)"), m=1, n=2).certified
+
+
+@pytest.mark.parametrize("name", ["gru.pytorch", "gru.answer", "gru.dey_salem_3", "rnn.pytorch"])
+def test_fifty_digits_see_the_same_rank(name):
+    """SymPy's own derivatives at rational points, in 50 digits: the gap is 40 orders wide."""
+    c = cell(name)
+    one = {m: 1, n: 1}
+    step = c.next_state().subs(one)[0, 0].doit()
+    free = [c.symbol(q.name).subs(one)[0, 0] for q in c.parameters]
+    data = [c.symbol(q).subs(one)[0, 0] for q in ("x", "h")]
+    draw = random.Random(4)  # noqa: S311
+    at = {symbol: sp.Rational(draw.randint(-9, 9), 7) for symbol in free}
+    slopes = [sp.diff(step, symbol).subs(at) for symbol in free]
+    rows = []
+    with mpmath.workdps(50):
+        for _ in range(len(free) + 4):
+            point = {symbol: sp.Rational(draw.randint(-9, 9), 5) for symbol in data}
+            rows.append([mpmath.mpf(slope.subs(point).doit().evalf(50)) for slope in slopes])
+        singular = list(mpmath.svd_r(mpmath.matrix(rows), compute_uv=False))
+        expected = effective_count(c, m=1, n=1).effective
+        assert singular[expected - 1] > 1e-6 * singular[0]
+        assert all(value < 1e-46 * singular[0] for value in singular[expected:])
