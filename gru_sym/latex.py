@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
+from math import prod
 
 from gru_sym.functions import LATEX
 from gru_sym.scope import Program
@@ -70,33 +72,17 @@ class LatexWriter:
         return {name.name for _, name in self.program.occurrences()}
 
     def name(self, name: str, time: str = "") -> str:
-        """A name; `time` is its time index, if it has one."""
-        head, *subscripts = [part for part in name.split("_") if part] or [name]
-        accent = ""
-        if subscripts and subscripts[0] in ACCENTS:
-            accent = ACCENTS[subscripts.pop(0)]
-        letters, digits = re.fullmatch(r"(.*?)(\d*)", head).groups()  # type: ignore[union-attr]
-        if digits and letters:
-            subscripts.insert(0, digits)
-        else:
-            letters = head
-        letters = letters.replace("_", r"\_")
-        if letters in GREEK:
-            letters = "\\" + letters
-        elif len(letters) > 1:
-            letters = rf"\mathit{{{letters}}}"
-        if accent:
-            letters = f"{accent}{{{letters}}}"
-        index = ", ".join([*subscripts, *([time] if time else [])])
-        return f"{letters}_{{{index}}}" if index else letters
+        """A name; `time` is its time index, if it has one, which then need not be in the name."""
+        parts = [part for part in name.split("_") if part]
+        if time and len(parts) > 1 and parts[-1] == "t":
+            parts.pop()
+        return name_latex(parts or [name], time)
 
     def expression(self, expression: Expression) -> str:
         """An expression, with the brackets that mathematics needs."""
         match expression:
             case Number(value=value):
-                if value.denominator == 1:
-                    return str(value)
-                return rf"\tfrac{{{value.numerator}}}{{{value.denominator}}}"
+                return _number(value)
             case Name(name=name, primed=primed):
                 if name in self.program.parameters:
                     return self.name(name)
@@ -119,20 +105,27 @@ class LatexWriter:
     def _term(self, term: Expression) -> str:
         if isinstance(term, Minus):
             return " - " + self._grouped(term.operand, Plus, Minus)
-        return " + " + self.expression(term)
+        text = self.expression(term)
+        return f" - {text[1:]}" if text.startswith("-") else f" + {text}"
 
     def _times(self, factors: tuple[Expression, ...]) -> str:
-        """Scalars stand in front, side by side; vectors are joined by ⊙."""
-        scalars = [self._grouped(f, Plus, Minus) for f in factors if self.sizes.is_scalar(f)]
-        others = [f for f in factors if not self.sizes.is_scalar(f)]
+        """A number and scalars stand in front, side by side; vectors are joined by ⊙."""
+        constants = [value for f in factors if (value := _constant(f)) is not None]
+        number = prod(constants, start=Fraction(1))
+        rest = [f for f in factors if _constant(f) is None]
+        scalars = [self._grouped(f, Plus, Minus) for f in rest if self.sizes.is_scalar(f)]
+        others = [f for f in rest if not self.sizes.is_scalar(f)]
         kinds = (Plus, Minus, MatrixProduct) if len(others) > 1 else (Plus, Minus)
         vectors = [self._grouped(f, *kinds) for f in others]
-        return r"\, ".join([*scalars, *([r" \odot ".join(vectors)] if vectors else [])])
+        pieces = [*scalars, *([r" \odot ".join(vectors)] if vectors else [])]
+        if abs(number) != 1 or not pieces:
+            pieces.insert(0, _number(abs(number)))
+        return "-" * (number < 0) + r"\, ".join(pieces)
 
     def _grouped(self, expression: Expression, *kinds: type) -> str:
-        """The expression, in brackets if it is one of the kinds."""
+        """The expression, in brackets if it is one of the kinds, or begins with a minus sign."""
         text = self.expression(expression)
-        return _bracket(text) if isinstance(expression, kinds) else text
+        return _bracket(text) if isinstance(expression, kinds) or text.startswith("-") else text
 
 
 def _bracket(text: str) -> str:
@@ -148,7 +141,51 @@ def _space(shape: tuple[Size, Size]) -> str:
     return r"\mathbb{R}" if shape[0] == 1 else rf"\mathbb{{R}}^{{{rows}}}"
 
 
+def _constant(expression: Expression) -> Fraction | None:
+    """The value of a number with or without a sign; None for anything else."""
+    match expression:
+        case Number(value=value):
+            return value
+        case Minus(operand=Number(value=value)):
+            return -value
+    return None
+
+
+def _number(value: Fraction) -> str:
+    """A whole number, a short decimal, or a fraction."""
+    if value.denominator == 1:
+        return str(value)
+    decimal = f"{float(value):g}"
+    if value.denominator not in (2, 4) and "e" not in decimal and Fraction(decimal) == value:
+        return decimal
+    return rf"\tfrac{{{value.numerator}}}{{{value.denominator}}}"
+
+
+def name_latex(parts: list[str], time: str = "") -> str:
+    """A name in its parts: the head, an accent or subscripts, and a time index."""
+    head, *subscripts = parts
+    accent = ACCENTS.get(subscripts[0], "") if subscripts else ""
+    if accent:
+        subscripts.pop(0)
+    letters, digits = re.fullmatch(r"(.*?)(\d*)", head).groups()  # type: ignore[union-attr]
+    if digits and letters:
+        subscripts.insert(0, digits)
+    else:
+        letters = head
+    letters = letters.replace("_", r"\_")
+    if letters in GREEK:
+        letters = "\\" + letters
+    elif len(letters) > 1:
+        letters = rf"\mathit{{{letters}}}"
+    if accent:
+        letters = f"{accent}{{{letters}}}"
+    words = [rf"\mathrm{{{s}}}" if len(s) > 2 and s.isalpha() else s for s in subscripts]
+    index = ", ".join([*words, *([time] if time else [])])
+    return f"{letters}_{{{index}}}" if index else letters
+
+
 def size_latex(size: Size) -> str:
-    """A size; the digits of k2 become a subscript."""
-    text = re.sub(r"^([^\W\d]+?)_?(\d+)$", r"\1_{\2}", str(size))
-    return "\\" + text if text in GREEK else text
+    """A size: k2 is k with a subscript, a word stays a word."""
+    if isinstance(size, int):
+        return str(size)
+    return name_latex([part for part in size.split("_") if part] or [size])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import keyword
+import operator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,8 +50,13 @@ class Layer:
 
     def __post_init__(self) -> None:
         layers = self.num_layers
+        if not isinstance(self.cell, Cell):
+            raise TypeError(f"a layer is made of a Cell, not {self.cell!r}")
+        if hasattr(layers, "__index__") and not isinstance(layers, int):
+            layers = operator.index(layers)
+            object.__setattr__(self, "num_layers", layers)
         if isinstance(layers, str):
-            if not layers.isidentifier() or hasattr(sp, layers):
+            if not layers.isidentifier() or keyword.iskeyword(layers) or hasattr(sp, layers):
                 raise ValueError(
                     f"num_layers must be a positive integer or a symbol's name, not {layers!r}"
                 )
@@ -86,15 +93,15 @@ class Layer:
 
     def count(self, **sizes: SizeValue) -> SizeValue:
         """The number of parameters: a SymPy expression, or an int once every size is given."""
-        return self._evaluate(self._total(self.cell.count(), extra=self._initial_states()), sizes)
+        return self._evaluate("count", sizes)
 
     def weights(self, **sizes: SizeValue) -> SizeValue:
         """How many of them are not biases (initial states are weights)."""
-        return self._evaluate(self._total(self.cell.weights(), extra=self._initial_states()), sizes)
+        return self._evaluate("weights", sizes)
 
     def biases(self, **sizes: SizeValue) -> SizeValue:
         """How many of them are biases."""
-        return self._evaluate(self._total(self.cell.biases(), extra=sp.Integer(0)), sizes)
+        return self._evaluate("biases", sizes)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -133,8 +140,15 @@ class Layer:
             for state in self.cell.states
         ]
 
-    def _evaluate(self, formula: sp.Expr, sizes: dict[str, SizeValue]) -> SizeValue:
-        return evaluate(formula, sizes, self.size_names, self.cell.name)
+    def _evaluate(self, what: str, sizes: dict[str, SizeValue]) -> SizeValue:
+        """The count, weights or biases; the number of layers may be given only now."""
+        layers = sizes.get(str(self.num_layers))
+        if isinstance(self.num_layers, sp.Symbol) and isinstance(layers, int) and layers >= 1:
+            rest = {name: size for name, size in sizes.items() if name != str(self.num_layers)}
+            return replace(self, num_layers=layers)._evaluate(what, rest)
+        extra = sp.Integer(0) if what == "biases" else self._initial_states()
+        total = self._total(getattr(self.cell, what)(), extra)
+        return evaluate(total, sizes, self.size_names, self.cell.name)
 
     def _total(self, formula: SizeValue, extra: sp.Expr) -> sp.Expr:
         """The first layer, the others, and what does not depend on the input."""

@@ -142,6 +142,6 @@ def _source(cell: Cell, line: int) -> str:
 def _shape(parameter: Parameter) -> Math | str:
     if not parameter.shape:
         return "scalar"
-    sizes = [sp.latex(size) for size in parameter.shape]
+    sizes = [size_latex(str(size)) for size in parameter.shape]
     text = ", ".join(map(str, parameter.shape))
     return Math(r" \times ".join(sizes), f"({text},)" if len(sizes) == 1 else f"({text})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,6 +15,9 @@ from gru_sym.syntax import INPUT, Declaration, Equation, Name, names
 
 USUAL_STATES = ("h", "c")
 """Names that every paper uses for states; unprimed everywhere, they are a forgotten prime."""
+
+WITH_TIME = re.compile(r"(x|h|c)_?(?:t|prev|old|last|tm1)")
+"""Names that papers and programs use for the input or a state at a step."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,11 @@ def _classify(program: Program) -> tuple[str, ...]:
                     f"{name} is read but never updated; write {name}' = ..., "
                     f"or give a parameter another name",
                 )
+            found = WITH_TIME.fullmatch(name.name)
+            if found:
+                bare = found.group(1)
+                meant = "the input" if bare == INPUT else "the state of the step before"
+                program.fail(name.place, f"{name} would be a parameter; {meant} is written {bare}")
             parameters[name.name] = None
     return tuple(parameters)
 

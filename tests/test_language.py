@@ -94,6 +94,13 @@ MISTAKES = [
     ("h' = o * tanh(c')\no: n", 1, 15, "c' is read, but no equation computes it"),
     ("h' = f * c + W @ x", 1, 10, "c is read but never updated"),
     ("y' = h * (W @ x)", 1, 6, "h is read but never updated"),
+    (
+        "h' = tanh(U @ h_prev)",
+        1,
+        15,
+        "h_prev would be a parameter; the state of the step before is",
+    ),
+    ("h' = tanh(W @ x_t)", 1, 15, "x_t would be a parameter; the input is written x"),
     ("h': n\nh' = W @ x", 1, 1, "declare the state itself: h: n"),
     ("h: -1\nh' = W @ x", 1, 4, "one positive whole number"),
     ("h: 0\nh' = W @ x", 1, 4, "one positive whole number"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sympy as sp
 import torch
@@ -129,7 +130,18 @@ def test_a_cell_whose_input_is_tied_to_its_state_stacks_one_way_only():
         Layer(square, 2, bidirectional=True)
 
 
-@pytest.mark.parametrize("layers", [0, -1, 1.5, True, "2", "S", None])
+def test_a_number_of_layers_may_be_given_late():
+    shared = Layer(cell("gru.dey_salem"), "L", share_layers=True)
+    assert shared.count(m=3, n=4, L=1) == Layer(cell("gru.dey_salem")).count(m=3, n=4)
+    assert Layer(cell("gru.dey_salem"), np.int64(2)) == Layer(cell("gru.dey_salem"), 2)
+
+
+def test_a_layer_is_made_of_a_cell():
+    with pytest.raises(TypeError, match="made of a Cell, not 'gru"):
+        Layer("gru.pytorch")
+
+
+@pytest.mark.parametrize("layers", [0, -1, 1.5, True, "2", "S", "if", None])
 def test_a_wrong_number_of_layers_is_refused(layers):
     with pytest.raises(ValueError, match="num_layers must be a positive integer"):
         Layer(cell("rnn.elman"), layers)
