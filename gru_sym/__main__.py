@@ -36,11 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         answer = options.run(options)
-    except (BadInput, UnknownCell, ValueError) as error:
+    except (BadInput, UnknownCell, ValueError, OSError) as error:
         message = error.summary if isinstance(error, CellError) else str(error)
         _write(sys.stderr, f"gru_sym: {' '.join(message.split())}")
         return 2
-    return _write(sys.stdout, answer)
+    try:
+        return _write(sys.stdout, answer)
+    except OSError as error:
+        _write(sys.stderr, f"gru_sym: the answer cannot be written: {error.strerror}")
+        return 2
 
 
 def _write(stream: Any, text: str) -> int:
@@ -212,14 +216,18 @@ def _sizes(options: argparse.Namespace, layer: Layer | Cell) -> dict[str, int]:
 
 def _cell(argument: str) -> Cell:
     """The cell that an argument of the command line means."""
+    if not argument:
+        raise BadInput(f"CELL is empty; it is {CELL_HELP}")
     if argument == "-":
+        if sys.stdin is None:
+            raise BadInput("standard input is closed")
         return Cell(
             _decode(sys.stdin.buffer.read(4 * MAX_TEXT + 1), "standard input"), "standard input"
         )
     if argument in catalogue:
         return catalogue[argument]
     path = Path(argument)
-    if not path.exists() and not re.search(r"[/\\]|\.(?:cell|txt)$", argument):
+    if not os.path.exists(argument) and not re.search(r"[/\\]|\.(?:cell|txt)$", argument):
         return catalogue[argument]  # which says what the catalogue has
     try:
         with path.open("rb") as file:

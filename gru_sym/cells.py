@@ -70,6 +70,8 @@ class Cell:
     """
 
     def __init__(self, text: str, name: str = "cell") -> None:
+        if not isinstance(text, str):
+            raise TypeError(f"a cell is given as text, not as {type(text).__name__}")
         self.text = text
         self.name = name
         self.program = read(text)
@@ -240,7 +242,7 @@ def evaluate(
                 f"{owner} has no size {name}; its sizes are {', '.join(known) or 'fixed'}"
             )
         values[sp.Symbol(name)] = _size_value(name, value)
-    result = formula.subs(values, simultaneous=True)
+    result = formula.xreplace(values)
     return int(result) if result.is_Integer else sp.expand(result)
 
 

@@ -34,7 +34,7 @@ OTHER_SPELLINGS = {
     "·": "write @ for a matrix product and * for an elementwise one",
     "−": "write the minus sign as -",
     "^": "powers are not part of the language; write h * h",
-    "[": "indexing is not part of the language",
+    "[": "there is no indexing and no concatenation; write W @ x + U @ h",
     "{": "only round brackets group",
     '"': "text is not part of the language",
 }
@@ -176,7 +176,9 @@ class _Reader:
         literal = self.line.code[start:end]
         found = NUMBER.fullmatch(literal)
         if not found or len(literal) > MAX_DIGITS or int(found.group(1) or 0) > MAX_EXPONENT:
-            message = f"a number is written like 2, 0.5 or 1e-3, with at most {MAX_DIGITS} digits"
+            message = (
+                f"a number is written like 2, 0.5 or 1e-3, with at most {MAX_DIGITS} characters"
+            )
             self._fail(node, message)
         return Fraction(literal)
 
@@ -193,6 +195,8 @@ class _Reader:
             )
             self._fail(node.func, f"there is no function {name.replace(PRIME, chr(39))}; {known}")
         given = len(node.args) + len(node.keywords)
-        if given != 1 or node.keywords or isinstance(node.args[0], ast.Starred):
+        if given != 1:
             self._fail(node, f"{name} takes one argument, not {given}")
+        if node.keywords or isinstance(node.args[0], ast.Starred):
+            self._fail(node, f"{name} takes a plain argument, without * or a name")
         return Apply(name, self._convert(node.args[0], depth + 1), place)

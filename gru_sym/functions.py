@@ -25,6 +25,11 @@ class _Elementwise(sp.Function):  # type: ignore[misc]  # SymPy ships no types
         """Replace the name by its definition."""
         return self.formula(self.args[0].doit(**hints))
 
+    def _numpycode(self, printer: Any) -> str:
+        return str(printer._print(self.doit()))
+
+    _pythoncode = _torchcode = _mpmathcode = _numpycode
+
     def _eval_rewrite_as_exp(self, u: sp.Expr, **hints: Any) -> sp.Expr:
         return self.formula(u)
 

@@ -52,6 +52,10 @@ class Layer:
         layers = self.num_layers
         if not isinstance(self.cell, Cell):
             raise TypeError(f"a layer is made of a Cell, not {self.cell!r}")
+        if not all(isinstance(flag, bool) for flag in self._flags()):
+            raise ValueError("bidirectional and the other options of a layer are True or False")
+        if isinstance(layers, sp.Symbol):
+            object.__setattr__(self, "num_layers", sp.Symbol(layers.name))
         if hasattr(layers, "__index__") and not isinstance(layers, int):
             layers = operator.index(layers)
             object.__setattr__(self, "num_layers", layers)
@@ -74,6 +78,10 @@ class Layer:
             )
         if self.num_layers != 1:
             self._input_above()
+
+    def _flags(self) -> tuple[bool, ...]:
+        sharing = (self.share_directions, self.share_layers)
+        return (self.bidirectional, self.learn_initial_state, *sharing)
 
     @property
     def directions(self) -> int:

@@ -72,7 +72,7 @@ def parameter_table(cell: Cell) -> Table:
             Math(writer.name(p.name), p.name),
             _shape(p),
             p.role,
-            Math(writer.name(p.gate), p.gate),
+            _gate(writer, p.gate),
             p.count,
         )
         for p in cell.parameters
@@ -100,7 +100,7 @@ def breakdown_table(cell: Cell, by: str = "role", **sizes: SizeValue) -> Table:
     """The count of a cell, split by "role", "gate" or "tensor", and the total."""
     writer = LatexWriter(cell.program, cell.sizes)
     parts = cell.breakdown(by, **sizes)
-    keys = [key if by == "role" else Math(writer.name(key), key) for key in parts]
+    keys = [key if by == "role" else _gate(writer, key) for key in parts]
     rows = list(zip(keys, parts.values(), strict=True))
     return Table((by, "count"), [*rows, ("total", cell.count(**sizes))])
 
@@ -132,6 +132,11 @@ def cell_text(cell: Cell) -> str:
     lines = (_source(cell, number) for number in range(1, len(cell.program.lines) + 1))
     equations = ["    " + line for line in lines if line]
     return "\n".join([*head, "", *equations, "", str(parameter_table(cell))])
+
+
+def _gate(writer: LatexWriter, names: str) -> Math:
+    """One gate, or several separated by commas."""
+    return Math(", ".join(writer.name(name) for name in names.split(", ")), names)
 
 
 def _source(cell: Cell, line: int) -> str:

@@ -13,7 +13,6 @@ from gru_sym.syntax import (
     MatrixProduct,
     Minus,
     Name,
-    Number,
     Plus,
     Times,
     applies_function,
@@ -37,11 +36,11 @@ def output_state(program: Program) -> str:
 def roles(program: Program, sizes: Sizes) -> dict[str, str]:
     """The role of every parameter; a tied one with several roles has them joined by "and".
 
-    * a kernel multiplies (by @) something with x in it: *input kernel*; with a state of the step
-      before: *recurrent kernel*; with values that hold both: *projection*;
+    * a kernel multiplies (by @) something with a state of the step before: *recurrent kernel*;
+      with x: *input kernel*; with values of this step that depend on both: *projection*;
     * a vector times the input or the output state is a diagonal kernel; times another state, a
       *peephole*; times anything else, a *scale*, like every scalar that multiplies;
-    * what is added is a *bias*.
+    * what is added to something with data in it is a *bias*.
 
     >>> from gru_sym.scope import read
     >>> from gru_sym.sizes import infer
@@ -52,8 +51,9 @@ def roles(program: Program, sizes: Sizes) -> dict[str, str]:
     reader = _RoleReader(program, sizes)
     found: dict[str, dict[str, None]] = {name: {} for name in program.parameters}
     for equation in program.equations:
-        for name, role in reader.visit(equation.expression, BIAS):
-            found[name][role] = None
+        if equation.target.name not in reader.constants:
+            for name, role in reader.visit(equation.expression, BIAS):
+                found[name][role] = None
     return {name: " and ".join(each) for name, each in found.items()}
 
 
@@ -89,34 +89,45 @@ class _RoleReader:
         self.sizes = sizes
         self.parameters = frozenset(program.parameters)
         self.output = output_state(program)
+        self.constants: set[str] = set()
+        """Values made of parameters alone: their parameters have the role the value has."""
+        for equation in program.equations:
+            if not equation.target.primed and self._is_constant(equation.expression):
+                self.constants.add(equation.target.name)
 
     def visit(self, expression: Expression, role: str) -> Iterator[tuple[str, str]]:
         """Each parameter with its role; `role` is what a bare parameter here would be."""
         match expression:
             case Name(name=name) if name in self.parameters:
                 yield name, role
+            case Name(name=name, primed=False) if name in self.constants:
+                yield from self.visit(self.program.equation_of[name].expression, role)
             case Apply(argument=operand) | Minus(operand=operand):
                 yield from self.visit(operand, role)
             case Plus(terms=terms):
-                # `1 - a` is still the parameter a: only a sum with something else makes a bias.
-                quantities = [term for term in terms if not isinstance(term, Number)]
-                for term in quantities:
-                    yield from self.visit(term, role if len(quantities) == 1 else BIAS)
+                # Among parameters alone, as in 1 - a or W + V, nothing is a bias to anything.
+                inner = role if self._is_constant(expression) else BIAS
+                for term in terms:
+                    yield from self.visit(term, inner)
             case Times(factors=factors):
+                data = [factor for factor in factors if not self._is_constant(factor)]
+                multiplier = self._multiplier(data, role)
                 for factor in factors:
-                    others = [other for other in factors if other is not factor]
-                    yield from self.visit(factor, self._multiplier(factor, others, role))
+                    if not self._is_constant(factor):
+                        yield from self.visit(factor, role)
+                    elif data and self.sizes.is_scalar(factor):
+                        yield from self.visit(factor, SCALE)
+                    else:
+                        yield from self.visit(factor, multiplier)
             case MatrixProduct(left=left, right=right):
                 yield from self.visit(left, self._kernel(right, role))
                 yield from self.visit(right, role)
 
-    def _multiplier(self, factor: Expression, others: list[Expression], role: str) -> str:
-        """The role of a parameter that multiplies the other factors elementwise."""
-        met = [name for other in others for name in _outside_matrix_products(other)]
-        if all(self._only_parameters(other) for other in others):
+    def _multiplier(self, data: list[Expression], role: str) -> str:
+        """The role of a vector that multiplies the other factors, those with data, elementwise."""
+        if not data:
             return role
-        if self.sizes.is_scalar(factor):
-            return SCALE
+        met = [name for factor in data for name in _outside_matrix_products(factor)]
         states = {name.name for name in met if name.name in self.program.states}
         if states:
             return RECURRENT_KERNEL if self.output in states else PEEPHOLE
@@ -124,16 +135,11 @@ class _RoleReader:
 
     def _kernel(self, operand: Expression, role: str) -> str:
         """The role of a matrix that multiplies the operand."""
-        if self._only_parameters(operand):
+        if self._is_constant(operand):
             return role
         read = list(names(operand))
-        states = {
-            name.name for name in read if name.name in self.program.states and not name.primed
-        }
-        if isinstance(operand, Name) and operand.primed and operand.name != self.output:
-            states = {operand.name}
-        if states:
-            return RECURRENT_KERNEL if self.output in states else PEEPHOLE
+        if any(name.name in self.program.states and not name.primed for name in read):
+            return RECURRENT_KERNEL
         sources = {INPUT} if any(name.name == INPUT for name in read) else self._sources(operand)
         if sources == {INPUT}:
             return INPUT_KERNEL
@@ -152,8 +158,10 @@ class _RoleReader:
                 pending.extend(names(self.program.equation_of[name.name].expression))
         return found
 
-    def _only_parameters(self, expression: Expression) -> bool:
-        return all(name.name in self.parameters for name in names(expression))
+    def _is_constant(self, expression: Expression) -> bool:
+        """Whether no input and no state is in it."""
+        constant = self.parameters | self.constants
+        return all(name.name in constant and not name.primed for name in names(expression))
 
 
 def _outside_matrix_products(expression: Expression) -> Iterator[Name]:

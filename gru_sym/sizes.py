@@ -179,6 +179,11 @@ class _Inference:
 
     def _declared(self, declaration: Declaration) -> Dimension:
         size = declaration.size
+        scalar = size == 1 and declaration.name in self.program.parameters
+        taken = {INPUT_SIZE, STATE_SIZE, *(d.size for d in self.program.declarations)}
+        if scalar and declaration.name in taken:
+            message = f"{declaration.name} is the name of a size; choose another for this scalar"
+            self.program.fail(declaration.place, message)
         if isinstance(size, str) and (hasattr(sympy, size) or keyword.iskeyword(size)):
             self.program.fail(
                 declaration.place,
@@ -293,6 +298,7 @@ class _Inference:
 
     def _name_free_sizes(self) -> tuple[str, ...]:
         taken = {d.size for d in self.program.declarations} | {INPUT_SIZE, STATE_SIZE}
+        taken |= self.scalars
         numbered = (f"{FREE_SIZE}{i}" for i in itertools.count(2))
         candidates = (s for s in itertools.chain([FREE_SIZE], numbered) if s not in taken)
         free: list[str] = []

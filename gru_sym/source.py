@@ -44,7 +44,7 @@ class SourceLine:
 
     def refuse_reserved(self, word: str, start: int) -> None:
         """Raise if a word is one of Python's own."""
-        if keyword.iskeyword(word):
+        if keyword.iskeyword(normal(word)):
             message = f"{word} is a reserved word of Python; choose another name"
             self.fail(message, start, start + len(word))
 

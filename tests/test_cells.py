@@ -75,7 +75,14 @@ ROLES = [
     ("h' = sigmoid(b)", {"b": "bias"}),
     ("c' = tanh(W @ x + p * c)\nh' = c' * (q * c)", {"p": "peephole", "q": "peephole"}),
     ("c' = tanh(W @ x + c)\nh' = sigmoid(p * c' + b)", {"p": "peephole", "b": "bias"}),
-    ("c' = tanh(W @ x + c)\nh' = sigmoid(P @ c')", {"P": "peephole"}),
+    ("c' = tanh(W @ x + c)\nh' = sigmoid(P @ c')", {"P": "projection"}),
+    ("c' = tanh(W @ x + P @ c)\nh' = c' * h", {"P": "recurrent kernel"}),
+    ("h' = tanh((W + A @ B) @ x)", {"W": "input kernel", "A": "input kernel", "B": "input kernel"}),
+    ("h' = tanh((V - Y) @ h)", {"V": "recurrent kernel", "Y": "recurrent kernel"}),
+    ("w = 2 * W\nh' = tanh(w @ x)", {"W": "input kernel"}),
+    ("d = exp(l)\nh' = d * h + W @ x", {"l": "recurrent kernel"}),
+    ("a: 1\nb: 1\nh' = (sigmoid(a) * (1 - h) + sigmoid(b)) * (W @ x)", {"a": "scale", "b": "bias"}),
+    ("h' = (g + d) * tanh(W @ x)", {"g": "scale", "d": "scale"}),
     ("c' = tanh(W @ x + c)\nh' = P @ tanh(c')", {"P": "projection"}),
     ("v = tanh(W @ x + U @ h)\nh' = P @ v", {"P": "projection"}),
     ("h' = tanh(g * (W @ x) + b)", {"g": "scale", "b": "bias"}),
@@ -94,6 +101,23 @@ def test_roles_are_read_off_the_equations(text, expected):
 def test_the_output_is_h_or_the_last_state():
     assert Cell("h' = W @ x\nc' = tanh(c + h')").output == "h"
     assert Cell("s' = W @ x\nc' = tanh(c + s')").output == "c"
+
+
+@settings(max_examples=40, deadline=None)
+@given(cell_texts())
+def test_a_bias_is_no_matrix_between_sizes(text):
+    """A matrix multiplies something; where only parameters are multiplied, it may be anything."""
+    for q in Cell(text).parameters:
+        if q.role == "bias" and len(q.shape) == 2:
+            assert "k" in str(q.shape)
+
+
+def test_numpy_code_of_the_step():
+    c = Cell("h' = sigmoid(W @ x) + hard_sigmoid(h)")
+    one = {m: 1, n: 1}
+    scalar = c.next_state().subs(one)[0, 0]
+    free = [c.symbol(name).subs(one)[0, 0] for name in ("W", "x", "h")]
+    assert sp.lambdify(free, scalar, "numpy")(1.0, 0.0, 0.0) == 1.0
 
 
 def test_gates_are_read_off_the_equations():

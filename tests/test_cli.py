@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import sympy as sp
@@ -169,6 +170,23 @@ def test_a_byte_order_mark_and_a_long_file(run, tmp_path):
     assert run("count", str(path))[1] == "m*n\n"
     path.write_bytes(b"#" * 1_000_000)
     assert "a cell has at most 200000 characters" in run("count", str(path))[2]
+
+
+def test_odd_arguments_and_streams(run, monkeypatch):
+    assert "cannot be read" in run("count", "a" * 300 + ".cell")[2]
+    assert "did you mean" in run("count", "gru.pytorch" + "h" * 3)[2]
+    assert "CELL is empty" in run("count", "")[2]
+    closed = shell(f"{sys.executable} -m gru_sym count - <&-")
+    assert (closed.returncode, closed.stdout) == (2, "")
+    assert closed.stderr.count("\n") == 1
+    if Path("/dev/full").exists():
+        full = shell(f"{sys.executable} -m gru_sym list > /dev/full")
+        assert full.returncode == 2
+        assert "cannot be written" in full.stderr
+
+
+def shell(command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)  # noqa: S607
 
 
 def test_bytes_that_are_no_text(run, tmp_path):

@@ -72,7 +72,8 @@ MISTAKES = [
     ("h' = r ⊙ h", 1, 8, "write * for the elementwise product"),
     ("h' = h^2", 1, 7, "powers are not part"),
     ("h' = h**2", 1, 6, "not part of the language"),
-    ("h' = h[0]", 1, 7, "indexing is not part"),
+    ("h' = h[0]", 1, 7, "there is no indexing"),
+    ("h' = tanh(*h)", 1, 6, "a plain argument"),
     ("h' = os.system", 1, 6, "not part of the language"),
     ("h' = h if h else x", 1, 8, "if is a reserved word"),
     ("lambda = W @ x", 1, 1, "lambda is a reserved word"),
@@ -206,7 +207,22 @@ HOSTILE = [
     "h' = h if True else x",
     "h' = (y := 1)",
     "\n".join(f"a{i} = W{i} @ x" for i in range(5_000)),
+    "\n".join(f"q{i} = " + "*".join(["p"] * 1_900) for i in range(25))
+    + "\nh' = h * "
+    + " * ".join(f"q{i}" for i in range(25)),
+    "\n".join(f"b{i}: s{i}\nb{i} = B{i} @ x" for i in range(2_000)) + "\nh' = h",
 ]
+
+
+def test_a_function_is_not_named_by_another_alphabet():
+    with pytest.raises(CellError, match="reserved word"):
+        Cell("𝐢𝐟 = W @ x\nh' = 𝐢𝐟")
+
+
+@pytest.mark.parametrize("text", [None, 3, b"h' = x"])
+def test_a_cell_is_text(text):
+    with pytest.raises(TypeError, match="a cell is given as text, not as"):
+        Cell(text)
 
 
 def read_or_refuse(text: str) -> None:

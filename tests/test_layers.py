@@ -136,6 +136,18 @@ def test_a_number_of_layers_may_be_given_late():
     assert Layer(cell("gru.dey_salem"), np.int64(2)) == Layer(cell("gru.dey_salem"), 2)
 
 
+def test_a_symbol_with_assumptions_is_the_same_symbol():
+    symbol = sp.Symbol("L", positive=True)
+    assert Layer(cell("rnn.elman"), symbol).count(L=2, m=3, n=4) == Layer(
+        cell("rnn.elman"), 2
+    ).count(m=3, n=4)
+
+
+def test_options_are_true_or_false():
+    with pytest.raises(ValueError, match="True or False"):
+        Layer(cell("rnn.elman"), 1, "yes")
+
+
 def test_a_layer_is_made_of_a_cell():
     with pytest.raises(TypeError, match="made of a Cell, not 'gru"):
         Layer("gru.pytorch")

@@ -83,6 +83,17 @@ def test_a_clash_names_both_sides_and_where_they_came_from(text, line, words):
         assert word in caught.value.message
 
 
+@pytest.mark.parametrize("name", ["m", "n", "p"])
+def test_a_scalar_is_not_named_like_a_size(name):
+    with pytest.raises(CellError, match="is the name of a size"):
+        Cell(f"c: p\n{name}: 1\nc' = tanh(W @ x)\nh' = {name} * h")
+
+
+def test_a_free_size_is_not_named_like_a_scalar():
+    c = Cell("k: 1\nh' = k * h + A @ (B @ x)")
+    assert c.size_names == ("m", "n", "k2")
+
+
 def test_a_clash_that_is_no_grouping_mistake_gets_no_advice_on_grouping():
     with pytest.raises(CellError) as caught:
         Cell("h' = tanh(W @ x + W @ h)")
