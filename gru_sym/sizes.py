@@ -150,6 +150,7 @@ class _Inference:
         self.shapes: dict[str, tuple[Dimension, Dimension]] = {}
         self.scalars: set[str] = set()
         self.equalities = Equalities()
+        self.taken = {INPUT_SIZE, STATE_SIZE, *(d.size for d in program.declarations)}
 
     def run(self) -> Sizes:
         self._seed()
@@ -180,8 +181,7 @@ class _Inference:
     def _declared(self, declaration: Declaration) -> Dimension:
         size = declaration.size
         scalar = size == 1 and declaration.name in self.program.parameters
-        taken = {INPUT_SIZE, STATE_SIZE, *(d.size for d in self.program.declarations)}
-        if scalar and declaration.name in taken:
+        if scalar and declaration.name in self.taken:
             message = f"{declaration.name} is the name of a size; choose another for this scalar"
             self.program.fail(declaration.place, message)
         if isinstance(size, str) and (hasattr(sympy, size) or keyword.iskeyword(size)):
@@ -297,8 +297,7 @@ class _Inference:
         return f"`{code}`" if len(code) <= 60 else f"`{code[:40]} ... {code[-15:]}`"
 
     def _name_free_sizes(self) -> tuple[str, ...]:
-        taken = {d.size for d in self.program.declarations} | {INPUT_SIZE, STATE_SIZE}
-        taken |= self.scalars
+        taken = self.taken | self.scalars
         numbered = (f"{FREE_SIZE}{i}" for i in itertools.count(2))
         candidates = (s for s in itertools.chain([FREE_SIZE], numbered) if s not in taken)
         free: list[str] = []
