@@ -56,9 +56,9 @@ class Proof:
 
     @property
     def table(self) -> Table:
-        """One row a step: the equation of b, what it becomes, and why that stands in a."""
-        rows = [(Math(s.before, s.before), Math(s.after, s.after), s.rule) for s in self.steps]
-        return Table((self.b.name, self.a.name, "by"), rows)
+        """One row a step: the equation of b, and the one of a that it becomes."""
+        rows = [(Math(s.before, s.before), Math(s.after, s.after)) for s in self.steps]
+        return Table((self.b.name, self.a.name), rows)
 
     def latex(self) -> str:
         """The steps as an aligned LaTeX block."""

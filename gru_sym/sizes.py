@@ -220,6 +220,7 @@ class _Inference:
                 inner = self._visit(operand)
                 return _Quantity(inner.rows, inner.columns, inner.scalar, place)
             case MatrixProduct(left=left, right=right):
+                self._refuse_row_vector(left, right, place)
                 advice = REGROUP if isinstance(left, Times) else ""
                 return self._matrix_product(self._visit(left), self._visit(right), place, advice)
             case Times(factors=parts) | Plus(terms=parts):
@@ -228,6 +229,17 @@ class _Inference:
                 for other in vectors[1:]:
                     self._same_shape(vectors[0], other, place)
                 return _Quantity(vectors[0].rows, vectors[0].columns, vectors[0].scalar, place)
+
+    def _refuse_row_vector(self, left: Expression, right: Expression, place: Place) -> None:
+        data = (INPUT, *self.program.states)
+        if (
+            isinstance(left, Name)
+            and left.name in data
+            and isinstance(right, Name)
+            and right.name not in data
+        ):
+            message = f"vectors are columns, and stand on the right of @: write {right} @ {left}"
+            self.program.fail(place, message)
 
     def _matrix_product(
         self, left: _Quantity, right: _Quantity, place: Place, advice: str

@@ -111,6 +111,13 @@ MISTAKES = [
     ("h' = W @ x\x00", 1, 11, "U+0000 does not belong here"),
     ("a: 1\nh' = a @ h", 2, 6, "is a single number; write *"),
     ("h' = 1 - 2", 1, 6, "its right side is a single number"),
+    (
+        "h' = tanh(x @ W + h @ U)",
+        1,
+        11,
+        "vectors are columns, and stand on the right of @: write W @ x",
+    ),
+    ("h' = h @ U", 1, 6, "write U @ h"),
 ]
 
 
