@@ -11,7 +11,10 @@ from typing import Any
 from gru_sym.cells import Cell
 from gru_sym.language import parse
 from gru_sym.latex import LatexWriter
-from gru_sym.redundancy.normal import FormWriter, NormalForm, Polynomial, normal_form
+from gru_sym.redundancy.normal import FormWriter, NormalForm, normal_form
+from gru_sym.redundancy.polynomials import (
+    Polynomial,
+)
 from gru_sym.redundancy.real_values import RealValues
 from gru_sym.render import Math, Table
 from gru_sym.syntax import (

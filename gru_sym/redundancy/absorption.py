@@ -13,19 +13,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from gru_sym.redundancy.normal import (
+from gru_sym.redundancy.normal import Linear, Substitution, power, substitute, substitute_term
+from gru_sym.redundancy.polynomials import (
     ONE,
     Function,
-    Linear,
     Polynomial,
     Product,
-    Substitution,
     Symbol,
     Term,
     is_scalar,
-    power,
-    substitute,
-    substitute_term,
 )
 from gru_sym.redundancy.sites import HOLE, Site, constant_functions, constant_site
 from gru_sym.sizes import Sizes

@@ -39,15 +39,14 @@ from gru_sym.redundancy.exact_rank import exact_rank
 from gru_sym.redundancy.families import MixingFamily
 from gru_sym.redundancy.field_values import PIECES
 from gru_sym.redundancy.finding import Redundancy
-from gru_sym.redundancy.normal import (
+from gru_sym.redundancy.normal import normal_form, substitute
+from gru_sym.redundancy.polynomials import (
     Factor,
     Function,
     Polynomial,
     Product,
     Symbol,
     Term,
-    normal_form,
-    substitute,
     term_names,
 )
 from gru_sym.syntax import INPUT, Apply, Expression, children

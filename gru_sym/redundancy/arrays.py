@@ -9,7 +9,7 @@ from operator import add, mul
 from typing import Any
 
 from gru_sym.redundancy.absorption import Elimination, Pivot
-from gru_sym.redundancy.normal import (
+from gru_sym.redundancy.polynomials import (
     Factor,
     Function,
     Polynomial,

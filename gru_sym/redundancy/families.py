@@ -11,14 +11,11 @@ import sympy as sp
 
 from gru_sym.redundancy.absorption import Elimination
 from gru_sym.redundancy.arrays import as_columns, recomputed
-from gru_sym.redundancy.normal import (
+from gru_sym.redundancy.normal import Linear, Substitution, power, substitute
+from gru_sym.redundancy.polynomials import (
     INVERSE,
-    Linear,
     Polynomial,
-    Substitution,
     matrix_product,
-    power,
-    substitute,
 )
 from gru_sym.redundancy.symmetry import COLUMNS, ROWS, WHOLE, Mixing, Scaling
 from gru_sym.unification import Size

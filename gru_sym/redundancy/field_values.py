@@ -13,7 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from gru_sym.redundancy.normal import Factor, Function, Polynomial, Product, Symbol, Term
+from gru_sym.redundancy.polynomials import (
+    Factor,
+    Function,
+    Polynomial,
+    Product,
+    Symbol,
+    Term,
+)
 from gru_sym.redundancy.prime_field import PRIME, inverse, residue
 
 Gradient = dict[int, int]
@@ -31,6 +38,9 @@ class Dual:
 
 ZERO = Dual(0)
 """What is 0 by its formula, and not by its numbers: recognised by identity."""
+
+LOG_2 = 1_234_567_891
+"""The value of softplus(0): log 2 is transcendental, so any one residue may stand for it."""
 
 Key = tuple[Polynomial, int, int]
 """The argument of a function, with the row and column of an entry."""
@@ -94,7 +104,7 @@ class FieldValues:
         self.size = size
         self.draw = draw
         self.piece = piece
-        self.arguments: dict[Key, Dual] = {}
+        self.independents: dict[tuple[str, Key], Dual] = {}
         self._known: dict[tuple[Factor, int, int], Dual] = {}
 
     def polynomial(self, polynomial: Polynomial, row: int, column: int = 0) -> Dual:
@@ -146,7 +156,7 @@ class FieldValues:
         if argument is ZERO:
             s = residue(Fraction(1, 2))
         else:
-            self.arguments[key] = argument
+            self.independents["argument", key] = argument
             s = self.draw("sigmoid", key, argument.varies)
         match factor.function:
             case "sigmoid":
@@ -154,8 +164,12 @@ class FieldValues:
             case "exp":
                 value = s * inverse(1 - s)
                 return _chain(argument, value, value)
+            case "softplus" if argument is ZERO:
+                return Dual(LOG_2)
             case "softplus":
-                return _chain(argument, self.draw("softplus", key, argument.varies), s)
+                logarithm = _chain(argument, self.draw("softplus", key, argument.varies), s)
+                self.independents["softplus", key] = logarithm
+                return logarithm
         raise AssertionError(f"{factor.function} is written through the others in normal form")
 
 

@@ -18,7 +18,12 @@ from gru_sym.algebra import size_expression
 from gru_sym.cells import Cell, SizeValue
 from gru_sym.redundancy.absorption import Elimination, Pivot, eliminate
 from gru_sym.redundancy.families import Absorption, Family, MixingFamily, ScalingFamily
-from gru_sym.redundancy.normal import Product, Symbol, Term, normal_form
+from gru_sym.redundancy.normal import normal_form
+from gru_sym.redundancy.polynomials import (
+    Product,
+    Symbol,
+    Term,
+)
 from gru_sym.redundancy.sites import HOLE, data_sites
 from gru_sym.redundancy.symmetry import WHOLE, Mixing, Scaling, symmetries, witnesses
 from gru_sym.render import Table

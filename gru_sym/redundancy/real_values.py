@@ -8,7 +8,14 @@ from typing import Any
 
 import mpmath
 
-from gru_sym.redundancy.normal import Factor, Function, Polynomial, Product, Symbol, Term
+from gru_sym.redundancy.polynomials import (
+    Factor,
+    Function,
+    Polynomial,
+    Product,
+    Symbol,
+    Term,
+)
 
 DIGITS = 50
 

@@ -14,7 +14,15 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from gru_sym.redundancy.normal import ONE, Function, Polynomial, Product, Symbol, Term, term_names
+from gru_sym.redundancy.polynomials import (
+    ONE,
+    Function,
+    Polynomial,
+    Product,
+    Symbol,
+    Term,
+    term_names,
+)
 
 HOLE = Symbol("[]")
 """Where the data of a site stand in its coefficient."""

@@ -16,7 +16,12 @@ from math import lcm
 
 import sympy as sp
 
-from gru_sym.redundancy.normal import Function, Product, Symbol, Term
+from gru_sym.redundancy.polynomials import (
+    Function,
+    Product,
+    Symbol,
+    Term,
+)
 from gru_sym.redundancy.sites import Site
 
 ROWS, COLUMNS, WHOLE = "rows", "columns", "whole"
