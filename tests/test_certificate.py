@@ -250,3 +250,11 @@ def test_fifty_digits_see_the_same_rank(name):
         expected = effective_count(c, m=1, n=1).effective
         assert singular[expected - 1] > 1e-6 * singular[0]
         assert all(value < 1e-46 * singular[0] for value in singular[expected:])
+
+
+def test_a_function_of_a_softplus_is_not_certified():
+    """sigmoid(softplus(a)) = (1 + e^a) / (2 + e^a): exp of the argument is no new function."""
+    c = Cell("h' = sigmoid(softplus(W @ x)) * sigmoid(W @ x)")
+    rank = exact_rank(c, m=1, n=1)
+    assert not rank.proved and "independent" in rank.reason
+    assert exact_rank(Cell("h' = softplus(W @ x + b) * (V @ h)"), m=1, n=2).proved

@@ -172,7 +172,9 @@ class _Walk:
             ]
             for state, form in self.map.states.items()
         }
-        self.arguments.update((named(key), argument) for key, argument in values.arguments.items())
+        self.arguments.update(
+            ((kind, named(key)), value) for (kind, key), value in values.independents.items()
+        )
         return states
 
 
