@@ -227,7 +227,14 @@ def test_a_low_rank_kernel_at_given_sizes(rank):
 def test_a_kink_that_cannot_be_avoided_is_not_certified():
     count = effective_count(Cell("h' = relu(s * relu(W @ x))"), m=1, n=1)
     assert not count.certified and "break" in count.scope
-    assert effective_count(Cell("h' = relu(W @ x + U @ h)"), m=1, n=2).certified
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (1, 2), (2, 1), (3, 3)])
+def test_a_relu_network_has_one_bias_too_many(sizes):
+    """Ball arithmetic finds which relus are at work; every sample may have other ones."""
+    size_in, hidden = sizes
+    count = effective_count(Cell("h' = relu(W @ x + U @ h + b_1 + b_2)"), m=size_in, n=hidden)
+    assert count.certified and count.redundant == hidden
 
 
 @pytest.mark.parametrize("name", ["gru.pytorch", "gru.answer", "gru.dey_salem_3", "rnn.pytorch"])
@@ -258,3 +265,10 @@ def test_a_function_of_a_softplus_is_not_certified():
     rank = exact_rank(c, m=1, n=1)
     assert not rank.proved and "independent" in rank.reason
     assert exact_rank(Cell("h' = softplus(W @ x + b) * (V @ h)"), m=1, n=2).proved
+
+
+def test_a_constant_in_disguise_is_not_counted():
+    """sigmoid(softplus(a)) (2 - sigmoid(a)) = 1: only v matters, and nothing else is claimed."""
+    c = Cell("h' = v * sigmoid(softplus(W @ x)) * (2 - sigmoid(W @ x))")
+    assert effective_count(c, m=1, n=1).lower <= 1
+    assert not effective_count(c).certified

@@ -49,9 +49,7 @@ from functools import cached_property, partial
 from gru_sym.cells import Cell
 from gru_sym.redundancy.field_values import ZERO, Draws, Dual, FieldValues, Key, Piece
 from gru_sym.redundancy.normal import normal_form
-from gru_sym.redundancy.polynomials import (
-    Polynomial,
-)
+from gru_sym.redundancy.polynomials import Polynomial
 from gru_sym.redundancy.prime_field import PRIME, Echelon
 from gru_sym.redundancy.real_values import RealPieces
 from gru_sym.syntax import INPUT
@@ -155,8 +153,10 @@ class _Search:
         draws = self.draws
 
         def entry(name: str, row: int, column: int) -> Fraction:
-            key = (sample, name, row) if name in self.data else (name, row, column)
-            return Fraction(draws(("real", key)), PRIME // 2) - 1
+            if name in self.data:
+                # Larger than the parameters, so that no bias keeps a relu at 0 for most samples.
+                return 8 * _between_minus_one_and_one(draws(("real", sample, name, row)))
+            return _between_minus_one_and_one(draws(("real", name, row, column)))
 
         return RealPieces(entry, self.size)
 
@@ -249,6 +249,10 @@ class _Search:
         for state, unit in outputs:
             values.polynomial(self.states[state], unit)
         return dict(values.independents.items())
+
+
+def _between_minus_one_and_one(drawn: int) -> Fraction:
+    return Fraction(2 * drawn, PRIME) - 1
 
 
 def dependence(arguments: Callable[[int, str], Mapping[Hashable, Dual]]) -> str:
