@@ -1,4 +1,4 @@
-"""The command line: `python -m gru_sym list | show | count | effective`."""
+"""The command line: `python -m gru_sym list | show | count | effective | code | gpu`."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="gru_sym", description="Count the parameters of a recurrent cell from its equations."
     )
     commands = parser.add_subparsers(
-        required=True, metavar="list | show | count | effective", dest="command"
+        required=True, metavar="list | show | count | effective | code | gpu", dest="command"
     )
 
     listing = commands.add_parser("list", help="every cell of the catalogue")
@@ -85,7 +85,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_sizes(effective)
     effective.set_defaults(run=_effective)
 
-    for command in (listing, show, count, effective):
+    code = commands.add_parser("code", help="the cell as a Python module, to read or to paste")
+    code.add_argument("cell", metavar="CELL", help=CELL_HELP)
+    code.add_argument("--library", choices=("numpy", "torch"), default="numpy")
+    code.set_defaults(run=_code)
+
+    for command in (listing, show, count, effective, code):
         command.add_argument("--json", action="store_true", help="one JSON object on one line")
     return parser
 
@@ -192,6 +197,16 @@ def _effective(options: argparse.Namespace) -> str:
         return json.dumps(about | numbers | {"certified": count.certified, "scope": count.scope})
     families = [f"{f.count} redundant: {f.sentence}" for f in count.redundancy.families]
     return "\n".join([str(count), *families])
+
+
+def _code(options: argparse.Namespace) -> str:
+    from gru_sym.codegen import source
+
+    cell = _cell(options.cell)
+    text = source(cell, options.library)
+    if options.json:
+        return json.dumps({"cell": cell.name, "library": options.library, "source": text})
+    return text.rstrip("\n")
 
 
 def _sizes(options: argparse.Namespace, layer: Layer | Cell) -> dict[str, int]:

@@ -39,6 +39,14 @@ def random_arrays(cell: Cell, sizes: dict[str, int], seed: int = 0) -> dict[str,
     return {name: draw.normal(size=shapes[name]) for name in given}
 
 
+def column_free(array: np.ndarray) -> np.ndarray:
+    """An array as the package's users hold it: a vector has one axis, a scalar none."""
+    rows, columns = array.shape
+    if columns != 1:
+        return array
+    return array[:, 0] if rows != 1 else array[0, 0]
+
+
 def run_text(cell: Cell, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Every equation, evaluated by Python itself from the lines of the text."""
     known = dict(arrays)

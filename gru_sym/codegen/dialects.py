@@ -1,0 +1,96 @@
+"""NumPy and PyTorch: what functions are called there, and the forms of the few array operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Library:
+    """What differs between the libraries: names of functions, and the forms of three operations.
+
+    Attributes
+    ----------
+    functions : name in the cell language -> what is called.
+    helpers : name in the cell language -> the definition of a function of that name, where the
+        library has none.
+    linear : x, kernel, bias -> x @ kernel.T + bias; `linear_is_call` if these are arguments.
+    chunk, split : array, number of parts or their sizes -> the parts along the last axis.
+    """
+
+    name: str
+    title: str
+    imports: tuple[str, ...]
+    array: str
+    array_title: str
+    not_floating: str
+    zeros: str
+    zeros_like: str
+    concatenate: str
+    stack: str
+    moveaxis: str
+    linear: str
+    linear_is_call: bool
+    chunk: str
+    split: str
+    functions: Mapping[str, str]
+    helpers: Mapping[str, str] = field(default_factory=dict)
+
+
+NUMPY = Library(
+    name="numpy",
+    title="NumPy",
+    imports=("import numpy as np",),
+    array="(np.ndarray, np.generic)",
+    array_title="a NumPy array",
+    not_floating='x.dtype.kind != "f"',
+    zeros="np.zeros({shape}, x.dtype)",
+    zeros_like="np.zeros_like({array})",
+    concatenate="np.concatenate([{parts}])",
+    stack="np.stack({array})",
+    moveaxis="np.moveaxis({array}, {source}, {target})",
+    linear="{x} @ {kernel}.T + {bias}",
+    linear_is_call=False,
+    chunk="np.split({array}, {count}, axis=-1)",
+    split="np.split({array}, np.cumsum([{all_but_last}]), axis=-1)",
+    functions={"tanh": "np.tanh", "exp": "np.exp"},
+    helpers={
+        # No exponential, so no overflow.
+        "sigmoid": "0.5 * np.tanh(0.5 * u) + 0.5",
+        "relu": "np.maximum(u, 0)",
+        "softplus": "np.logaddexp(0, u)",
+        "silu": "u * (0.5 * np.tanh(0.5 * u) + 0.5)",
+        "hard_sigmoid": "np.clip(u / 6 + 0.5, 0, 1)",
+    },
+)
+
+TORCH = Library(
+    name="torch",
+    title="PyTorch",
+    imports=("import torch", "import torch.nn.functional as F"),
+    array="torch.Tensor",
+    array_title="a torch.Tensor",
+    not_floating="not x.dtype.is_floating_point",
+    zeros="x.new_zeros({shape})",
+    zeros_like="torch.zeros_like({array})",
+    concatenate="torch.cat([{parts}])",
+    stack="torch.stack({array})",
+    moveaxis="torch.moveaxis({array}, {source}, {target})",
+    linear="F.linear({x}, {kernel}, {bias})",
+    linear_is_call=True,
+    chunk="torch.chunk({array}, {count}, dim=-1)",
+    split="torch.split({array}, [{all}], dim=-1)",
+    functions={
+        "sigmoid": "torch.sigmoid",
+        "tanh": "torch.tanh",
+        "exp": "torch.exp",
+        "relu": "torch.relu",
+        "silu": "F.silu",
+        "hard_sigmoid": "F.hardsigmoid",
+    },
+    # F.softplus is u from u = 20 on, which is not the function in float64.
+    helpers={"softplus": "torch.logaddexp(u, torch.zeros_like(u))"},
+)
+
+LIBRARIES = {library.name: library for library in (NUMPY, TORCH)}

@@ -1,0 +1,44 @@
+"""Names for generated code: those of the equations first, and new ones that clash with none."""
+
+from __future__ import annotations
+
+import builtins
+import itertools
+from collections.abc import Iterable
+
+from gru_sym.cells import Cell
+from gru_sym.functions import FUNCTIONS
+
+RESERVED = frozenset(dir(builtins)) | set(FUNCTIONS) | {"np", "torch", "F", "SHAPES"}
+RESERVED |= {"step", "sequence", "check", "parameters", "batch_first"}
+"""What generated code means something else by."""
+
+
+class Names:
+    r"""The names of one generated function.
+
+    >>> from gru_sym import Cell
+    >>> names = Names(Cell("r = sigmoid(W @ x)\nh' = r * (range @ h)"))
+    >>> names["W"], names["range"], names("r"), names("r_x")
+    ('W', 'range2', 'r2', 'r_x')
+    """
+
+    def __init__(self, cell: Cell) -> None:
+        self._own: dict[str, str] = {}
+        self._taken: set[str] = set(RESERVED)
+        own: Iterable[str] = dict.fromkeys(["x", *cell.sizes.shapes])
+        for name in own:
+            self._own[name] = self(name)
+        self._taken |= self._own.keys()
+
+    def __getitem__(self, name: str) -> str:
+        """How a name of the cell, or a new one, is written."""
+        return self._own.get(name, name)
+
+    def __call__(self, wanted: str) -> str:
+        """A name that is not taken yet: the wanted one, or that with a number."""
+        joint = "_" if wanted[-1].isdigit() else ""
+        candidates = itertools.chain([wanted], (f"{wanted}{joint}{i}" for i in itertools.count(2)))
+        name = next(c for c in candidates if c not in self._taken)
+        self._taken.add(name)
+        return name

@@ -1,0 +1,71 @@
+"""Generated code, ready to run."""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gru_sym.cells import Cell
+from gru_sym.codegen.source import output_first, source
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Routine:
+    """The functions that a cell became.
+
+    Attributes
+    ----------
+    cell : what they compute.
+    library : "numpy" or "torch".
+    source : their text.
+    step : step(parameters, x, h, ...) -> the next state, or a tuple of the next states.
+    sequence : sequence(parameters, x, h=None, ..., batch_first=False) -> (outputs, last state), or
+        (outputs, tuple of the last states).
+    states : the names of the states in the order in which the functions take and return them.
+    """
+
+    cell: Cell
+    library: str
+    source: str
+    step: Callable[..., Any]
+    sequence: Callable[..., Any]
+    states: tuple[str, ...]
+
+
+def generate(cell: Cell, library: str = "numpy") -> Routine:
+    """Turn the equations of a cell into functions of NumPy or PyTorch.
+
+    >>> import numpy as np
+    >>> from gru_sym import Cell
+    >>> routine = generate(Cell("h' = tanh(W @ x + U @ h)"))
+    >>> parameters = {"W": np.ones((2, 3)), "U": np.eye(2)}
+    >>> outputs, h = routine.sequence(parameters, np.zeros((5, 4, 3)))  # 5 steps, 4 in the batch
+    >>> outputs.shape, h.shape
+    ((5, 4, 2), (4, 2))
+    >>> routine.step(parameters, np.zeros(3), np.ones(2)).round(4)
+    array([0.7616, 0.7616])
+
+    Parameters and vectors are arrays of one floating-point dtype, with any batch axes in front of
+    the features. A matrix of the equations is an array (rows, columns), a vector an array (size,).
+    The text stands in `Routine.source`; it imports the library and nothing else.
+
+    Raises
+    ------
+    ValueError : for another library.
+    CellError : for a matrix that is another one at each step.
+
+    The functions themselves raise `ValueError` (`TypeError` for what is no array) and name the
+    array, its shape or dtype, and the expected one.
+    """
+    text = source(cell, library)
+    # Kept where Python looks for source lines, so that a traceback shows them.
+    file = f"<{library} code {next(_numbers)} of {cell.name}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    module: dict[str, Any] = {"__name__": f"gru_sym_generated_{library}"}
+    exec(compile(text, file, "exec"), module)  # noqa: S102
+    return Routine(cell, library, text, module["step"], module["sequence"], output_first(cell))

@@ -1,0 +1,175 @@
+"""How expressions and lines are written in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from gru_sym.codegen.dialects import Library
+from gru_sym.codegen.fusion import Assign, Line, Split, Stack
+from gru_sym.codegen.names import Names
+from gru_sym.codegen.terms import name, reads_only
+from gru_sym.sizes import Sizes
+from gru_sym.syntax import (
+    Apply,
+    Expression,
+    MatrixProduct,
+    Minus,
+    Name,
+    Number,
+    Plus,
+    Times,
+)
+
+ANY, SUM, PRODUCT, SIGN, ATOM = range(5)
+"""How tightly an expression binds in Python."""
+
+
+@dataclass(frozen=True)
+class Speller:
+    """Writes expressions and lines as Python.
+
+    Attributes
+    ----------
+    static : names of what depends on parameters alone, and so has no batch axes.
+    next_names : state -> the name of its next value.
+    whole : names that hold all steps; with `index`, one step of them is read.
+    """
+
+    library: Library
+    names: Names
+    sizes: Sizes
+    static: frozenset[str]
+    next_names: Mapping[str, str]
+    whole: frozenset[str] = frozenset()
+    index: str = ""
+
+    def line(self, line: Line | Stack) -> str:
+        """One line of code."""
+        match line:
+            case Assign(target=target, expression=expression):
+                return f"{self._target(target)} = {self._whole_expression(target, expression)}"
+            case Stack(target=stack, parts=parts):
+                text = ", ".join(self.spell(part) for part in parts)
+                return f"{stack} = {self.library.concatenate.format(parts=text)}"
+            case Split():
+                return f"{', '.join(map(self.names.__getitem__, line.names))} = {self._split(line)}"
+
+    def spell(self, expression: Expression, context: int = ANY) -> str:
+        """An expression, in brackets if the context binds more tightly."""
+        text, level = self._spell(expression)
+        return f"({text})" if level < context else text
+
+    def _target(self, target: Name) -> str:
+        return self.next_names[target.name] if target.primed else self.names[target.name]
+
+    def _whole_expression(self, target: Name, expression: Expression) -> str:
+        if not (target.primed and self._is_static(expression)):
+            return self.spell(expression)
+        # A state that depends on parameters alone still has the axes of the batch.
+        zeros = self.library.zeros_like.format(array=self.names[target.name])
+        return f"{zeros} + {self.spell(expression, PRODUCT)}"
+
+    def _spell(self, expression: Expression) -> tuple[str, int]:
+        match expression:
+            case Number(value=value):
+                return _number(value)
+            case Name(name=text, primed=primed):
+                if primed:
+                    return self.next_names[text], ATOM
+                one_step = f"[{self.index}]" if self.index and text in self.whole else ""
+                return self.names[text] + one_step, ATOM
+            case Minus(operand=operand):
+                return "-" + self.spell(operand, SIGN), SIGN
+            case Apply(function=function, argument=argument):
+                called = self.library.functions.get(function, function)
+                return f"{called}({self.spell(argument)})", ATOM
+            case MatrixProduct(left=left, right=right):
+                return self._product(left, right)
+            case Times(factors=factors):
+                return " * ".join(self._factor(factor) for factor in factors), PRODUCT
+            case Plus(terms=terms):
+                return self._sum(terms)
+
+    def _factor(self, factor: Expression) -> str:
+        return self.spell(factor, ATOM if isinstance(factor, MatrixProduct) else SIGN)
+
+    def _sum(self, terms: tuple[Expression, ...]) -> tuple[str, int]:
+        text, rest = "", list(terms)
+        while rest:
+            term = rest.pop(0)
+            if isinstance(term, Minus) and text:
+                text += " - " + self.spell(term.operand, PRODUCT)
+                continue
+            if rest and self._has_bias(term, rest[0]):
+                assert isinstance(term, MatrixProduct)
+                piece = self._linear(term.right, self.spell(term.left, ATOM), rest.pop(0))
+            else:
+                piece = self.spell(term, PRODUCT)
+            text += f" + {piece}" if text else piece
+        return text, SUM
+
+    def _has_bias(self, term: Expression, following: Expression) -> bool:
+        """Whether a term of a sum is a product with a vector, and the next one a bias."""
+        return (
+            isinstance(term, MatrixProduct)
+            and not self._is_static(term)
+            and self._is_static(following)
+            and not isinstance(following, Minus)
+            and self.sizes.shape(following)[0] != 1
+        )
+
+    def _linear(self, operand: Expression, kernel: str, bias: Expression) -> str:
+        if self.library.linear_is_call:
+            return self.library.linear.format(
+                x=self.spell(operand), kernel=kernel, bias=self.spell(bias)
+            )
+        return self.library.linear.format(
+            x=self._operand(operand), kernel=kernel, bias=self.spell(bias, PRODUCT)
+        )
+
+    def _operand(self, operand: Expression) -> str:
+        """What a kernel multiplies, in front of `@`."""
+        chained = isinstance(operand, MatrixProduct)
+        return self.spell(operand, PRODUCT if chained else ATOM)
+
+    def _product(self, left: Expression, right: Expression) -> tuple[str, int]:
+        if not self._is_static(right):
+            return f"{self._operand(right)} @ {self.spell(left, ATOM)}.T", PRODUCT
+        rows, columns = self.sizes.shape(left)
+        if columns == 1:
+            column = self.spell(left, ATOM) + ("[:, None]" if rows != 1 else "")
+            return f"{column} * {self.spell(right, ATOM)}", PRODUCT
+        return f"{self._operand(left)} @ {self.spell(right, ATOM)}", PRODUCT
+
+    def _split(self, line: Split) -> str:
+        kernels = line.kernels
+        if line.biases is None:
+            array = f"{self._operand(line.operand)} @ {kernels.target}.T"
+        else:
+            array = self._linear(line.operand, kernels.target, name(line.biases.target))
+        if line.equal:
+            return self.library.chunk.format(array=array, count=len(line.names))
+        rows = [f"{self.spell(part, ATOM)}.shape[0]" for part in kernels.parts]
+        return self.library.split.format(
+            array=array, all=", ".join(rows), all_but_last=", ".join(rows[:-1])
+        )
+
+    def _is_static(self, expression: Expression) -> bool:
+        return reads_only(expression, self.static)
+
+
+def _number(value: Fraction) -> tuple[str, int]:
+    """A whole number, a decimal if it is exact, or a fraction."""
+    if value.denominator == 1 and abs(value) < 2**53:
+        text = str(value)
+    else:
+        try:
+            decimal = float(value)
+        except OverflowError:
+            raise ValueError("a number of this cell is too large for floating point") from None
+        if Fraction(repr(decimal)) != value and value.denominator < 2**53:
+            return f"{value.numerator} / {value.denominator}", PRODUCT
+        text = repr(decimal)
+    return text, SIGN if value < 0 else ATOM

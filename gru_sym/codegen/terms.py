@@ -1,0 +1,137 @@
+"""The expressions of a cell as code generation needs them: without places, sums and products flat.
+
+A matrix that changes from step to step never becomes an array of its own. The products are grouped
+so that each of them multiplies a vector with a matrix of parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from fractions import Fraction
+
+from gru_sym.errors import Place
+from gru_sym.scope import Program
+from gru_sym.sizes import Sizes
+from gru_sym.syntax import (
+    Apply,
+    Expression,
+    MatrixProduct,
+    Minus,
+    Name,
+    Number,
+    Plus,
+    Times,
+    names,
+)
+from gru_sym.unification import Size
+
+NOWHERE = Place(0, 0, 0)
+"""The place of every generated expression, so that equal means equal."""
+
+
+def name(text: str, primed: bool = False) -> Name:
+    """A name."""
+    return Name(text, primed, NOWHERE)
+
+
+def plus(terms: Iterable[Expression]) -> Expression:
+    """A sum; sums in it become part of it."""
+    flat = [t for term in terms for t in (term.terms if isinstance(term, Plus) else (term,))]
+    return flat[0] if len(flat) == 1 else Plus(tuple(flat), NOWHERE)
+
+
+def times(factors: Iterable[Expression]) -> Expression:
+    """An elementwise product; products in it become part of it."""
+    flat = [f for fac in factors for f in (fac.factors if isinstance(fac, Times) else (fac,))]
+    return flat[0] if len(flat) == 1 else Times(tuple(flat), NOWHERE)
+
+
+def minus(operand: Expression) -> Expression:
+    """A negative; two signs cancel."""
+    return operand.operand if isinstance(operand, Minus) else Minus(operand, NOWHERE)
+
+
+def product(left: Expression, right: Expression) -> Expression:
+    """A matrix product."""
+    return MatrixProduct(left, right, NOWHERE)
+
+
+def apply(function: str, argument: Expression) -> Expression:
+    """A function of an expression; the identity is not written."""
+    return argument if function == "identity" else Apply(function, argument, NOWHERE)
+
+
+def reads_only(expression: Expression, known: Collection[str]) -> bool:
+    """Whether an expression reads no other names than these, and no next state."""
+    return all(not n.primed and n.name in known for n in names(expression))
+
+
+class Reader:
+    """Reads the equations of one cell as such expressions."""
+
+    def __init__(self, program: Program, sizes: Sizes) -> None:
+        self.program = program
+        self.sizes = sizes
+        self._constant = set(program.parameters)
+        for equation in program.equations:
+            if not equation.target.primed and not self._changes(equation.expression):
+                self._constant.add(equation.target.name)
+
+    def read(self, expression: Expression) -> Expression:
+        """An expression without places, its matrix products grouped around the vectors."""
+        match expression:
+            case Number(value=value):
+                return Number(Fraction(value), NOWHERE)
+            case Name(name=text, primed=primed):
+                return name(text, primed)
+            case Minus(operand=operand):
+                return minus(self.read(operand))
+            case Apply(function=function, argument=argument):
+                return apply(function, self.read(argument))
+            case Times(factors=parts):
+                return times(map(self.read, parts))
+            case Plus(terms=parts):
+                return plus(map(self.read, parts))
+            case MatrixProduct(left=left, right=right):
+                return self._product(left, self.read(right), self.sizes.shape(right)[1])
+
+    @property
+    def constant(self) -> frozenset[str]:
+        """The parameters, and the values that depend on them alone."""
+        return frozenset(self._constant)
+
+    def is_changing_matrix(self, target: str) -> bool:
+        """Whether a value is a matrix of x or a state; such a one is put in where it is used."""
+        return self.sizes.shapes[target][1] != 1 and target not in self._constant
+
+    def _changes(self, expression: Expression) -> bool:
+        return not reads_only(expression, self._constant)
+
+    def _product(self, left: Expression, right: Expression, columns: Size) -> Expression:
+        """The product with something of so many columns that is already read."""
+        if self.sizes.shape(left)[1] == 1 and columns == 1:
+            # A column times one number.
+            return times([self.read(left), right])
+        if not self._changes(left):
+            return product(self.read(left), right)
+        match left:
+            case MatrixProduct(left=outer, right=inner):
+                return self._product(outer, self._product(inner, right, columns), columns)
+            case Plus(terms=terms):
+                return plus(self._product(term, right, columns) for term in terms)
+            case Minus(operand=operand):
+                return minus(self._product(operand, right, columns))
+            case Times(factors=factors):
+                scalars = [f for f in factors if self.sizes.is_scalar(f)]
+                matrices = [f for f in factors if not self.sizes.is_scalar(f)]
+                if len(matrices) == 1:
+                    inside = self._product(matrices[0], right, columns)
+                    return times([*map(self.read, scalars), inside])
+            case Name(name=text) if text in self.program.values:
+                meaning = self.program.equation_of[text].expression
+                return self._product(meaning, right, columns)
+        self.program.fail(
+            left.place,
+            "this matrix is another one at each step, and no code is generated for that; "
+            "write it as products with vectors",
+        )

@@ -1,0 +1,221 @@
+"""Generated code beside PyTorch's own layers: outputs, states and gradients, on CPU and CUDA."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from gru_sym import cell
+from gru_sym.codegen import generate
+from gru_sym.codegen.stacked import Stack
+from gru_sym.layers import Layer
+from gru_sym.libraries.pytorch import cell_of, named_gradients, named_parameters
+
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
+    ),
+]
+RELATIVE = 1e-12
+"""Of the largest number of a result, in float64."""
+
+
+def close(ours: Tensor, theirs: Tensor) -> None:
+    assert ours.shape == theirs.shape
+    scale = max(1.0, theirs.abs().max().item())
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=RELATIVE * scale)
+
+
+@st.composite
+def modules(draw: st.DrawFn) -> nn.Module:
+    """A recurrent layer of PyTorch in float64, of random kind, sizes and options."""
+    kind = draw(st.sampled_from([nn.GRU, nn.LSTM, nn.RNN]))
+    size_in, hidden = draw(st.integers(1, 7)), draw(st.integers(2, 7))
+    options = {
+        "num_layers": draw(st.integers(1, 3)),
+        "bidirectional": draw(st.booleans()),
+        "bias": draw(st.booleans()),
+        "batch_first": draw(st.booleans()),
+    }
+    if kind is nn.LSTM and draw(st.booleans()):
+        options["proj_size"] = draw(st.integers(1, hidden - 1))
+    if kind is nn.RNN:
+        options["nonlinearity"] = draw(st.sampled_from(["tanh", "relu"]))
+    torch.manual_seed(draw(st.integers(0, 2**31)))
+    return kind(size_in, hidden, dtype=torch.float64, **options)
+
+
+def first_states(module: nn.Module, batch: int) -> list[Tensor]:
+    """Random first states, h and for an LSTM c, that want gradients."""
+    cells = module.num_layers * (2 if module.bidirectional else 1)
+    sizes = [module.proj_size or module.hidden_size]
+    if isinstance(module, nn.LSTM):
+        sizes.append(module.hidden_size)
+    return [
+        torch.randn(cells, batch, size, dtype=torch.float64, requires_grad=True) for size in sizes
+    ]
+
+
+def as_tuple(states):
+    return states if isinstance(states, tuple) else (states,)
+
+
+@settings(max_examples=40, deadline=None)
+@given(modules(), st.integers(1, 5), st.integers(1, 4), st.booleans())
+def test_outputs_states_and_gradients_are_those_of_the_layer(module, steps, batch, given_state):
+    shape = (batch, steps) if module.batch_first else (steps, batch)
+    x = torch.randn(*shape, module.input_size, dtype=torch.float64, requires_grad=True)
+    states = first_states(module, batch) if given_state else []
+    hx = (tuple(states) if len(states) > 1 else states[0]) if states else None
+    theirs, last = module(x, hx)
+    cotangents = [torch.randn_like(out) for out in (theirs, *as_tuple(last))]
+    inputs = [x, *states]
+    torch.autograd.backward([theirs, *as_tuple(last)], cotangents)
+    their_gradients = {**named_gradients(module), **{str(i): v.grad for i, v in enumerate(inputs)}}
+
+    parameters = {
+        name: tensor.clone().requires_grad_() for name, tensor in named_parameters(module).items()
+    }
+    fresh = [v.detach().clone().requires_grad_() for v in inputs]
+    stack = Stack(cell_of(module)[1], "torch")
+    ours, our_last = stack.sequence(
+        parameters, fresh[0], *fresh[1:], batch_first=module.batch_first
+    )
+    torch.autograd.backward([ours, *as_tuple(our_last)], cotangents)
+
+    close(ours, theirs)
+    for own, other in zip(as_tuple(our_last), as_tuple(last), strict=True):
+        close(own, other)
+    for name, tensor in [*parameters.items(), *((str(i), v) for i, v in enumerate(fresh))]:
+        close(tensor.grad, their_gradients[name])
+
+
+@settings(max_examples=15, deadline=None)
+@given(modules(), st.data())
+def test_packed_sequences(module, data):
+    """Each sequence has a length of its own; its backward pass begins at its own last step."""
+    batch, steps = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 5))
+    lengths = data.draw(st.lists(st.integers(1, steps), min_size=batch, max_size=batch))
+    lengths[data.draw(st.integers(0, batch - 1))] = steps
+    shape = (batch, steps) if module.batch_first else (steps, batch)
+    x = torch.randn(*shape, module.input_size, dtype=torch.float64)
+    states = [state.detach() for state in first_states(module, batch)]
+    packed = nn.utils.rnn.pack_padded_sequence(
+        x, torch.tensor(lengths), batch_first=module.batch_first, enforce_sorted=False
+    )
+    with torch.no_grad():
+        out, last = module(packed, tuple(states) if len(states) > 1 else states[0])
+        theirs, _ = nn.utils.rnn.pad_packed_sequence(out, batch_first=module.batch_first)
+    ours, our_last = Stack(cell_of(module)[1], "torch").sequence(
+        named_parameters(module), x, *states, batch_first=module.batch_first, lengths=lengths
+    )
+    close(ours, theirs)
+    for own, other in zip(as_tuple(our_last), as_tuple(last), strict=True):
+        close(own, other)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("kind", [nn.GRUCell, nn.LSTMCell, nn.RNNCell])
+def test_every_state_on_the_way(kind, device):
+    """The single cells, step after step: all states, c of an LSTM as well."""
+    torch.manual_seed(3)
+    module = kind(5, 7, device=device, dtype=torch.float64)
+    _, layer = cell_of(module)
+    routine = generate(layer.cell, "torch")
+    parameters = {k.removesuffix("_l0"): v for k, v in named_parameters(module).items()}
+    ours = tuple(torch.randn(2, 7, device=device, dtype=torch.float64) for _ in routine.states)
+    theirs = ours if len(ours) > 1 else ours[0]
+    for x in torch.randn(6, 2, 5, device=device, dtype=torch.float64):
+        ours = as_tuple(routine.step(parameters, x, *ours))
+        with torch.no_grad():
+            theirs = module(x, theirs)
+        for own, other in zip(ours, as_tuple(theirs), strict=True):
+            close(own, other)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM, nn.RNN])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_generated_code_is_as_exact_as_the_library(kind, dtype, device):
+    """Both against the same code in float64: at most four times the library's error, and 4 u."""
+    torch.manual_seed(4)
+    module = kind(32, 48, device=device, dtype=dtype)
+    x = torch.randn(20, 8, 32, device=device, dtype=dtype)
+    stack = Stack(cell_of(module)[1], "torch")
+    parameters = named_parameters(module)
+    double = {name: tensor.double() for name, tensor in parameters.items()}
+    exact = stack.sequence(double, x.double())[0]
+    with torch.no_grad():
+        library = (module(x)[0].double() - exact).abs().max().item()
+    generated = (stack.sequence(parameters, x)[0].double() - exact).abs().max().item()
+    assert generated <= 4 * library + 4 * torch.finfo(dtype).eps / 2
+
+
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM, nn.RNN])
+def test_numpy_computes_what_pytorch_computes(kind):
+    torch.manual_seed(5)
+    module = kind(4, 6, num_layers=2, bidirectional=True, dtype=torch.float64)
+    x = torch.randn(7, 3, 4, dtype=torch.float64)
+    parameters = {name: tensor.numpy() for name, tensor in named_parameters(module).items()}
+    with torch.no_grad():
+        theirs, last = module(x)
+    ours, our_last = Stack(cell_of(module)[1], "numpy").sequence(parameters, x.numpy())
+    np.testing.assert_allclose(ours, theirs.numpy(), rtol=0, atol=RELATIVE)
+    for own, other in zip(as_tuple(our_last), as_tuple(last), strict=True):
+        np.testing.assert_allclose(own, other.numpy(), rtol=0, atol=RELATIVE)
+
+
+def test_gradients_by_the_definition():
+    """torch.autograd.gradcheck, finite differences in float64: an oracle that is no layer."""
+    c = cell("gru.dey_salem")
+    routine = generate(c, "torch")
+    torch.manual_seed(6)
+    size = {"m": 2, "n": 3}
+    tensors = [
+        torch.randn([size[str(s)] for s in p.shape], dtype=torch.float64, requires_grad=True)
+        for p in c.parameters
+    ]
+    x = torch.randn(3, 2, 2, dtype=torch.float64, requires_grad=True)
+
+    def outputs(x, *tensors):
+        named = dict(zip((p.name for p in c.parameters), tensors, strict=True))
+        return routine.sequence(named, x)[0]
+
+    assert torch.autograd.gradcheck(outputs, (x, *tensors))
+
+
+def test_a_wrong_gate_is_noticed():
+    """The comparison can fail: with the reset gate moved, the layer is another one."""
+    module = nn.GRU(3, 4, dtype=torch.float64)
+    x = torch.randn(5, 2, 3, dtype=torch.float64)
+    text = cell("gru.pytorch").text.replace("r * (W_hn @ h + b_hn)", "W_hn @ (r * h) + b_hn")
+    moved = Stack(Layer(type(cell("gru.pytorch"))(text)), "torch")
+    ours, _ = moved.sequence(named_parameters(module), x)
+    with torch.no_grad(), pytest.raises(AssertionError):
+        close(ours, module(x)[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_layers": "L"}, "a number of layers, not L"),
+        ({"share_layers": True, "num_layers": 2}, "cells of its own"),
+        ({"learn_initial_state": True}, "no trained initial states"),
+    ],
+)
+def test_a_stack_that_cannot_run_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        Stack(Layer(cell("gru.pytorch"), **options))
+
+
+@pytest.mark.parametrize("lengths", [[3], [3, 9], [0, 3]])
+def test_lengths_that_do_not_fit_are_refused(lengths):
+    module = nn.GRU(3, 4)
+    stack = Stack(cell_of(module)[1], "torch")
+    with pytest.raises(ValueError, match=r"do not fit x of shape \(5, 2, 3\)"):
+        stack.sequence(named_parameters(module), torch.zeros(5, 2, 3), lengths=lengths)
