@@ -90,6 +90,12 @@ def _parser() -> argparse.ArgumentParser:
     code.add_argument("--library", choices=("numpy", "torch"), default="numpy")
     code.set_defaults(run=_code)
 
+    gpu = commands.add_parser("gpu", help="check and measure on a GPU, and record what it says")
+    gpu.add_argument("--record", metavar="FILE", required=True, help="the JSON file to write")
+    gpu.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu: a dry form")
+    gpu.add_argument("--commit", metavar="ID", help="of these sources, where git cannot tell")
+    gpu.set_defaults(run=_gpu)
+
     for command in (listing, show, count, effective, code):
         command.add_argument("--json", action="store_true", help="one JSON object on one line")
     return parser
@@ -207,6 +213,21 @@ def _code(options: argparse.Namespace) -> str:
     if options.json:
         return json.dumps({"cell": cell.name, "library": options.library, "source": text})
     return text.rstrip("\n")
+
+
+def _gpu(options: argparse.Namespace) -> str:
+    try:
+        from gru_sym.gpu.record import main_record
+    except ModuleNotFoundError as error:
+        raise BadInput(f"this command needs {error.name}, which is not installed") from error
+    name = Path(options.record).name  # where it lies on that machine is nobody's business
+    return main_record(
+        options.record,
+        options.device,
+        command=f"python -m gru_sym gpu --record {name} --device {options.device}",
+        commit=options.commit,
+        progress=lambda line: _write(sys.stderr, line),
+    )
 
 
 def _sizes(options: argparse.Namespace, layer: Layer | Cell) -> dict[str, int]:

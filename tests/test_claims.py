@@ -14,6 +14,8 @@ import torch
 from cells import random_arrays, run_text
 
 from gru_sym import Cell, cell
+from gru_sym.codegen import schedule
+from gru_sym.libraries.pytorch_comparison import compare
 
 BOOK = Path(__file__).parent.parent / "book"
 QUOTES = json.loads((BOOK / "data" / "quotes.json").read_text(encoding="utf-8"))
@@ -95,6 +97,14 @@ def test_c4_the_shapes_follow_from_the_equations():
     assert all(p.shape == shapes[p.name[0]] for p in parameters)
 
 
+@pytest.mark.parametrize("kind", [torch.nn.GRU, torch.nn.LSTM, torch.nn.RNN])
+def test_c4_the_layers_compute_the_equations(kind):
+    """Outputs, states and gradients; see test_generated_pytorch.py for all options and sizes."""
+    torch.manual_seed(0)
+    layer = kind(3, 4, num_layers=2, bidirectional=True, dtype=torch.float64)
+    assert compare(layer, torch.randn(5, 2, 3, dtype=torch.float64)).largest < 1e-12
+
+
 @pytest.mark.parametrize(("bias", "name"), [(True, "gru.pytorch"), (False, "gru.cho2014_v1")])
 def test_c5_pytorch_s_count(bias, name):
     assert cell(name).count(**SIZES) == numbers_in(torch.nn.GRU(8, 16, bias=bias))
@@ -117,6 +127,41 @@ def test_c6_pytorch_computes_its_own_equations_and_not_the_answers():
         # Sums of seven terms of order one in double precision.
         np.testing.assert_allclose(ours, real, rtol=0, atol=1e-14)
         assert np.abs(theirs - real).max() > 1e-3
+
+
+def test_c6_the_difference_entry_by_entry():
+    """The candidate's argument: the sum of U_ij (r_i - r_j) h_j, less (1 - r_i) b_i."""
+    arrays = random_arrays(cell("gru.pytorch"), {"m": 3, "n": 4})
+    draw = np.random.default_rng(8)
+    U, b, h, r = arrays["W_hn"], arrays["b_hn"], arrays["h"], draw.uniform(size=(4, 1))
+    difference = r * (U @ h + b) - (U @ (r * h) + b)
+    formula = ((U * (r - r.T)) @ h) - (1 - r) * b
+    np.testing.assert_allclose(difference, formula, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("case", ["no bias", "diagonal"])
+def test_c6_half_of_the_condition_is_not_enough(case):
+    pytorch = cell("gru.pytorch")
+    arrays = random_arrays(pytorch, {"m": 3, "n": 4}, seed=7)
+    if case == "no bias":
+        arrays["b_hn"] = np.zeros_like(arrays["b_hn"])
+    else:
+        arrays["W_hn"] = np.diag(np.diag(arrays["W_hn"]))
+    theirs = run_text(cell("gru.answer"), as_answer(arrays))["h_next"]
+    assert np.abs(theirs - torch_step(arrays)).max() > 1e-3
+
+
+def test_c6_the_two_agree_where_units_share_their_gate():
+    """Two groups of equal reset gates, a kernel that joins no two of them, and no bias."""
+    pytorch = cell("gru.pytorch")
+    arrays = random_arrays(pytorch, {"m": 3, "n": 4}, seed=7)
+    groups = [0, 0, 2, 2]
+    arrays["W_hn"] = arrays["W_hn"] * np.kron(np.eye(2), np.ones((2, 2)))
+    arrays["b_hn"] = np.zeros_like(arrays["b_hn"])
+    for name in ("W_ir", "W_hr", "b_ir", "b_hr"):
+        arrays[name] = arrays[name][groups]
+    theirs = run_text(cell("gru.answer"), as_answer(arrays))["h_next"]
+    np.testing.assert_allclose(theirs, torch_step(arrays), rtol=0, atol=1e-14)
 
 
 def test_c6_the_two_agree_where_the_recurrent_kernel_is_diagonal():
@@ -154,8 +199,35 @@ def test_c8_two_linear_layers_hold_as_many_numbers():
     assert sum(map(numbers_in, linear)) == cell("gru.pytorch").count(**SIZES)
 
 
-def test_c9_is_open_until_both_forms_are_timed():
-    """What can be said without a GPU: a count does not depend on the device."""
+def test_c8_two_linear_layers_compute_pytorch_s_gru():
+    """With the layer's own tensors; the answer's form needs a third, of r * h."""
+    of_x, of_h, real = torch.nn.Linear(8, 48), torch.nn.Linear(16, 48), torch.nn.GRUCell(8, 16)
+    of_x.load_state_dict({"weight": real.weight_ih, "bias": real.bias_ih})
+    of_h.load_state_dict({"weight": real.weight_hh, "bias": real.bias_hh})
+    x, h = torch.randn(5, 8), torch.randn(5, 16)
+    (r_x, z_x, n_x), (r_h, z_h, n_h) = of_x(x).chunk(3, -1), of_h(h).chunk(3, -1)
+    r, z = torch.sigmoid(r_x + r_h), torch.sigmoid(z_x + z_h)
+    composed = (1 - z) * torch.tanh(n_x + r * n_h) + z * h
+    # float32: a few units of 2**-24 of sums of 24 terms below 1.
+    torch.testing.assert_close(composed, real(x, h), rtol=0, atol=1e-6)
+    assert schedule(cell("gru.pytorch")).products_per_step == 1
+    assert schedule(cell("gru.answer")).products_per_step == 2
+
+
+def test_c9_a_second_bias_saves_no_product():
+    """The number of products that wait follows the reset gate, whatever the biases are."""
+    for name, biases, products in (
+        ("gru.dey_salem", 3, 2),
+        ("gru.answer", 6, 2),
+        ("gru.flux", 3, 1),
+        ("gru.merged", 4, 1),
+        ("gru.pytorch", 6, 1),
+    ):
+        assert cell(name).biases() == biases * n
+        assert schedule(cell(name)).products_per_step == products
+
+
+def test_c9_a_count_does_not_depend_on_the_device():
     device = "cuda" if torch.cuda.is_available() else "cpu"
     assert numbers_in(torch.nn.GRU(8, 16, device=device)) == cell("gru.pytorch").count(**SIZES)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import sympy as sp
+import torch
 from cells import cell_texts
 from hypothesis import given, settings
 
@@ -236,3 +237,38 @@ def test_a_reader_that_goes_away_is_no_error():
 def test_import_loads_nothing_heavier_than_sympy(heavy):
     code = f"import sys, gru_sym, gru_sym.__main__; sys.exit({heavy!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_code_prints_a_module(run, library):
+    code, out, err = run("code", "gru.pytorch", "--library", library)
+    assert (code, err) == (0, "")
+    module: dict[str, object] = {}
+    exec(compile(out, "module", "exec"), module)  # noqa: S102
+    assert callable(module["step"]) and callable(module["sequence"])
+    assert (
+        json.loads(run("code", "gru.pytorch", "--library", library, "--json")[1])["source"] == out
+    )
+
+
+def test_code_refuses_a_matrix_that_changes(run):
+    code, out, err = run("code", "-", stdin="h' = ((W @ x) @ r * U) @ h")
+    assert (code, out) == (2, "") and "another one at each step" in err
+
+
+@pytest.mark.parametrize("arguments", [("gpu",), ("gpu", "--record", "a.json", "--device", "tpu")])
+def test_gpu_needs_a_file_and_a_device(run, arguments):
+    code, out, err = run(*arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_gpu_says_that_there_is_none(run, tmp_path):
+    code, out, err = run("gpu", "--record", str(tmp_path / "a.json"))
+    assert (code, out) == (2, "") and "no CUDA device" in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_gpu_into_no_folder_measures_nothing(run, tmp_path):
+    code, out, err = run("gpu", "--record", str(tmp_path / "no" / "a.json"), "--device", "cpu")
+    assert (code, out, err.count("\n")) == (2, "", 1)

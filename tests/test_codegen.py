@@ -371,10 +371,14 @@ def test_torch_compile_makes_one_graph_of_it(name):
     arrays = random_arrays(c, SIZES)
     parameters = {p: torch.from_numpy(column_free(arrays[p])) for p in c.program.parameters}
     x = torch.from_numpy(np.random.default_rng(0).normal(size=(4, 2, 3)))
-    compiled = torch.compile(routine.sequence, fullgraph=True, backend="aot_eager")
-    torch.testing.assert_close(
-        compiled(parameters, x)[0], routine.sequence(parameters, x)[0], rtol=0, atol=1e-14
-    )
+    expected = routine.sequence(parameters, x)[0]
+
+    def outputs(parameters, x):
+        return routine.sequence(parameters, x)[0]
+
+    for function in (outputs, lambda p, x: routine.sequence(p, x)[0]):
+        compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
+        torch.testing.assert_close(compiled(parameters, x), expected, rtol=0, atol=1e-14)
 
 
 # Memory, by allocation and not by time

@@ -13,7 +13,8 @@ from gru_sym import cell
 from gru_sym.codegen import generate
 from gru_sym.codegen.stacked import Stack
 from gru_sym.layers import Layer
-from gru_sym.libraries.pytorch import cell_of, named_gradients, named_parameters
+from gru_sym.libraries.pytorch import cell_of, named_parameters
+from gru_sym.libraries.pytorch_comparison import compare
 
 DEVICES = [
     "cpu",
@@ -51,14 +52,12 @@ def modules(draw: st.DrawFn) -> nn.Module:
 
 
 def first_states(module: nn.Module, batch: int) -> list[Tensor]:
-    """Random first states, h and for an LSTM c, that want gradients."""
+    """Random first states, h and for an LSTM c."""
     cells = module.num_layers * (2 if module.bidirectional else 1)
     sizes = [module.proj_size or module.hidden_size]
     if isinstance(module, nn.LSTM):
         sizes.append(module.hidden_size)
-    return [
-        torch.randn(cells, batch, size, dtype=torch.float64, requires_grad=True) for size in sizes
-    ]
+    return [torch.randn(cells, batch, size, dtype=torch.float64) for size in sizes]
 
 
 def as_tuple(states):
@@ -69,30 +68,33 @@ def as_tuple(states):
 @given(modules(), st.integers(1, 5), st.integers(1, 4), st.booleans())
 def test_outputs_states_and_gradients_are_those_of_the_layer(module, steps, batch, given_state):
     shape = (batch, steps) if module.batch_first else (steps, batch)
-    x = torch.randn(*shape, module.input_size, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(*shape, module.input_size, dtype=torch.float64)
     states = first_states(module, batch) if given_state else []
-    hx = (tuple(states) if len(states) > 1 else states[0]) if states else None
-    theirs, last = module(x, hx)
-    cotangents = [torch.randn_like(out) for out in (theirs, *as_tuple(last))]
-    inputs = [x, *states]
-    torch.autograd.backward([theirs, *as_tuple(last)], cotangents)
-    their_gradients = {**named_gradients(module), **{str(i): v.grad for i, v in enumerate(inputs)}}
+    found = compare(module, x, states)
+    assert found.largest <= RELATIVE
+    # Every parameter, x and the states have a gradient; outputs and last states are on top.
+    assert found.numbers > sum(p.numel() for p in module.parameters()) + x.numel()
 
-    parameters = {
-        name: tensor.clone().requires_grad_() for name, tensor in named_parameters(module).items()
-    }
-    fresh = [v.detach().clone().requires_grad_() for v in inputs]
-    stack = Stack(cell_of(module)[1], "torch")
-    ours, our_last = stack.sequence(
-        parameters, fresh[0], *fresh[1:], batch_first=module.batch_first
-    )
-    torch.autograd.backward([ours, *as_tuple(our_last)], cotangents)
 
-    close(ours, theirs)
-    for own, other in zip(as_tuple(our_last), as_tuple(last), strict=True):
-        close(own, other)
-    for name, tensor in [*parameters.items(), *((str(i), v) for i, v in enumerate(fresh))]:
-        close(tensor.grad, their_gradients[name])
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM, nn.RNN])
+def test_a_change_of_any_parameter_is_noticed(kind):
+    """A millionth more in one entry of any tensor is seen, forward and backward."""
+    torch.manual_seed(7)
+    module = kind(3, 4, num_layers=2, dtype=torch.float64)
+    x = torch.randn(5, 2, 3, dtype=torch.float64)
+    own = {name: tensor.clone() for name, tensor in named_parameters(module).items()}
+    for name in own:
+        changed = {**own, name: own[name].clone()}
+        changed[name].view(-1)[0] += 1e-6
+        found = compare(module, x, parameters=changed)
+        assert min(found.outputs, found.gradients) > RELATIVE
+
+
+def test_the_projected_lstm_and_both_directions():
+    module = nn.LSTM(3, 5, proj_size=2, bidirectional=True, num_layers=2, dtype=torch.float64)
+    x = torch.randn(4, 2, 3, dtype=torch.float64)
+    states = [torch.randn(4, 2, 2).double(), torch.randn(4, 2, 5).double()]
+    assert compare(module, x, states).largest <= RELATIVE
 
 
 @settings(max_examples=15, deadline=None)
@@ -104,7 +106,7 @@ def test_packed_sequences(module, data):
     lengths[data.draw(st.integers(0, batch - 1))] = steps
     shape = (batch, steps) if module.batch_first else (steps, batch)
     x = torch.randn(*shape, module.input_size, dtype=torch.float64)
-    states = [state.detach() for state in first_states(module, batch)]
+    states = first_states(module, batch)
     packed = nn.utils.rnn.pack_padded_sequence(
         x, torch.tensor(lengths), batch_first=module.batch_first, enforce_sorted=False
     )

@@ -1,4 +1,4 @@
-"""NumPy and PyTorch: what functions are called there, and the forms of the few array operations."""
+"""NumPy and PyTorch: what functions are called there, and the forms of a few operations."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Library:
-    """What differs between the libraries: names of functions, and the forms of three operations.
+    """What differs between the libraries: names of functions, and the forms of a few operations.
 
     Attributes
     ----------
     functions : name in the cell language -> what is called.
     helpers : name in the cell language -> the definition of a function of that name, where the
         library has none.
-    linear : x, kernel, bias -> x @ kernel.T + bias; `linear_is_call` if these are arguments.
+    long_product : x, kernel -> x @ kernel.T for the x of all steps, where `@` would go through the
+        steps one by one; empty where it does not.
+    linear : x, kernel, bias -> x @ kernel.T + bias; empty where there is no call for it.
     chunk, split : array, number of parts or their sizes -> the parts along the last axis.
     """
 
@@ -30,8 +32,8 @@ class Library:
     concatenate: str
     stack: str
     moveaxis: str
+    long_product: str
     linear: str
-    linear_is_call: bool
     chunk: str
     split: str
     functions: Mapping[str, str]
@@ -50,8 +52,8 @@ NUMPY = Library(
     concatenate="np.concatenate([{parts}])",
     stack="np.stack({array})",
     moveaxis="np.moveaxis({array}, {source}, {target})",
-    linear="{x} @ {kernel}.T + {bias}",
-    linear_is_call=False,
+    long_product="np.tensordot({x}, {kernel}, (-1, -1))",
+    linear="",
     chunk="np.split({array}, {count}, axis=-1)",
     split="np.split({array}, np.cumsum([{all_but_last}]), axis=-1)",
     functions={"tanh": "np.tanh", "exp": "np.exp"},
@@ -77,8 +79,8 @@ TORCH = Library(
     concatenate="torch.cat([{parts}])",
     stack="torch.stack({array})",
     moveaxis="torch.moveaxis({array}, {source}, {target})",
+    long_product="",
     linear="F.linear({x}, {kernel}, {bias})",
-    linear_is_call=True,
     chunk="torch.chunk({array}, {count}, dim=-1)",
     split="torch.split({array}, [{all}], dim=-1)",
     functions={

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import linecache
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from gru_sym.cells import Cell
+from gru_sym.codegen.listing import Listing
 from gru_sym.codegen.source import output_first, source
 
 _numbers = itertools.count(1)
@@ -31,7 +34,7 @@ class Routine:
 
     cell: Cell
     library: str
-    source: str
+    source: Listing
     step: Callable[..., Any]
     sequence: Callable[..., Any]
     states: tuple[str, ...]
@@ -63,9 +66,12 @@ def generate(cell: Cell, library: str = "numpy") -> Routine:
     array, its shape or dtype, and the expected one.
     """
     text = source(cell, library)
-    # Kept where Python looks for source lines, so that a traceback shows them.
-    file = f"<{library} code {next(_numbers)} of {cell.name}>"
+    name = f"gru_sym_generated_{next(_numbers)}"
+    file = f"<{name}: {cell.name} in {library}>"
+    # Kept where Python looks for source lines, so that a traceback shows them, and where it looks
+    # for modules, so that torch.compile can go into a function that calls one of these.
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-    module: dict[str, Any] = {"__name__": f"gru_sym_generated_{library}"}
-    exec(compile(text, file, "exec"), module)  # noqa: S102
-    return Routine(cell, library, text, module["step"], module["sequence"], output_first(cell))
+    module = ModuleType(name)
+    exec(compile(text, file, "exec"), module.__dict__)  # noqa: S102
+    sys.modules[name] = module
+    return Routine(cell, library, text, module.step, module.sequence, output_first(cell))

@@ -9,6 +9,7 @@ from gru_sym.cells import Cell
 from gru_sym.codegen.checking import check, quoted
 from gru_sym.codegen.dialects import LIBRARIES, Library
 from gru_sym.codegen.fusion import Assign, Line, Split
+from gru_sym.codegen.listing import Listing
 from gru_sym.codegen.names import Names
 from gru_sym.codegen.schedule import Schedule, schedule
 from gru_sym.codegen.spelling import Speller
@@ -21,27 +22,22 @@ WIDTH = 88
 """Longer lists of names are broken."""
 
 
-def source(cell: Cell, library: str = "numpy") -> str:
+def source(cell: Cell, library: str = "numpy") -> Listing:
     r"""The cell as a Python module for "numpy" or "torch", to read or to paste.
 
     >>> from gru_sym import Cell
     >>> text = source(Cell("h' = tanh(W @ x + U @ h + b)"))
-    >>> print(text[text.index("    h_x =") : text.index("    outputs = np.stack")])
-        h_x = x @ W.T + b
-    <BLANKLINE>
-        # step by step
-        outputs = []
-        for t in range(x.shape[0]):
-            h = np.tanh(h_x[t] + h @ U.T)
-            outputs.append(h)
-    <BLANKLINE>
+    >>> print(text.function("sequence").loop())
+    for t in range(x.shape[0]):
+        h = np.tanh(h_x[t] + h @ U.T)
+        outputs.append(h)
 
     Raises `ValueError` for another library, `CellError` for a cell with a matrix that is another
     one at each step.
     """
     if library not in LIBRARIES:
         raise ValueError(f"code is generated for {' or '.join(LIBRARIES)}, not for {library!r}")
-    return _Module(cell, LIBRARIES[library]).text()
+    return Listing(_Module(cell, LIBRARIES[library]).text())
 
 
 def output_first(cell: Cell) -> tuple[str, ...]:

@@ -121,13 +121,16 @@ class Speller:
         )
 
     def _linear(self, operand: Expression, kernel: str, bias: Expression) -> str:
-        if self.library.linear_is_call:
-            return self.library.linear.format(
-                x=self.spell(operand), kernel=kernel, bias=self.spell(bias)
-            )
-        return self.library.linear.format(
-            x=self._operand(operand), kernel=kernel, bias=self.spell(bias, PRODUCT)
-        )
+        if self.library.linear:
+            x, added = self.spell(operand), self.spell(bias)
+            return self.library.linear.format(x=x, kernel=kernel, bias=added)
+        return f"{self._times_kernel(operand, kernel)[0]} + {self.spell(bias, PRODUCT)}"
+
+    def _times_kernel(self, operand: Expression, kernel: str) -> tuple[str, int]:
+        if self.library.long_product and self.whole and not self.index:
+            x = self.spell(operand)
+            return self.library.long_product.format(x=x, kernel=kernel), ATOM
+        return f"{self._operand(operand)} @ {kernel}.T", PRODUCT
 
     def _operand(self, operand: Expression) -> str:
         """What a kernel multiplies, in front of `@`."""
@@ -136,7 +139,7 @@ class Speller:
 
     def _product(self, left: Expression, right: Expression) -> tuple[str, int]:
         if not self._is_static(right):
-            return f"{self._operand(right)} @ {self.spell(left, ATOM)}.T", PRODUCT
+            return self._times_kernel(right, self.spell(left, ATOM))
         rows, columns = self.sizes.shape(left)
         if columns == 1:
             column = self.spell(left, ATOM) + ("[:, None]" if rows != 1 else "")
@@ -146,7 +149,7 @@ class Speller:
     def _split(self, line: Split) -> str:
         kernels = line.kernels
         if line.biases is None:
-            array = f"{self._operand(line.operand)} @ {kernels.target}.T"
+            array, _ = self._times_kernel(line.operand, kernels.target)
         else:
             array = self._linear(line.operand, kernels.target, name(line.biases.target))
         if line.equal:

@@ -1,0 +1,1 @@
+"""What a GPU says: the libraries on it, asked directly."""

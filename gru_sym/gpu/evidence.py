@@ -1,0 +1,175 @@
+"""Recorded evidence: read it, and check it against what gru_sym derives now. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import NoneType
+from typing import Any, NoReturn, TypeAlias
+
+from gru_sym.gpu.evidence_rules import RULES
+from gru_sym.gpu.plan import Row
+
+SCHEMA = 1
+
+Types: TypeAlias = tuple[type, ...]
+
+TEXT: Types = (str,)
+FLAG: Types = (bool,)
+WHOLE: Types = (int,)
+NUMBER: Types = (int, float)
+
+
+def _or_null(types: Types) -> Types:
+    return (*types, NoneType)
+
+
+def _all(types: Types, *keys: str) -> dict[str, Types]:
+    return dict.fromkeys(keys, types)
+
+
+SHAPE = _all(WHOLE, "T", "B", "m", "n")
+FORM = _all(TEXT, "form", "work") | _all(FLAG, "tf32")
+TIMES = {
+    **_all(NUMBER, "median_us", "lower_us", "upper_us", "ratio"),
+    **_all(WHOLE, "repetitions"),
+}
+
+ROWS: dict[str, dict[str, Types]] = {
+    "counts": {
+        **_all(TEXT, "kind", "cell", "formula"),
+        **_all(WHOLE, "m", "n", "layers", "directions", "derived", "numel", "itemsize"),
+        **_all(_or_null(WHOLE), "p", "buffer_bytes", "buffer_padding_bytes"),
+        **_all(_or_null(WHOLE), "weight_space_bytes", "weight_space_padding_bytes"),
+        **_all(FLAG, "bias"),
+    },
+    "accuracy": {
+        **_all(TEXT, "kind", "dtype", "library", "what"),
+        **_all(FLAG, "tf32"),
+        **SHAPE,
+        **_all(NUMBER, "library_error", "generated_error", "difference"),
+    },
+    "bias_parameters": {
+        **_all(TEXT, "kind", "mode", "formula", "count_formula"),
+        **_all(WHOLE, "m", "n", "derived", "biases", "count", "itemsize"),
+        **_all(WHOLE, "weight_space_bytes", "padding_bytes"),
+    },
+    "bias_results": {
+        **_all(TEXT, "kind", "mode", "cell", "dtype"),
+        **SHAPE,
+        **_all(NUMBER, "error"),
+    },
+    "bias_speed": {**_all(TEXT, "kind", "mode", "math"), **SHAPE, **TIMES},
+    "designs": {**_all(TEXT, "cell"), **FORM, **SHAPE, **TIMES},
+    "library": {**_all(TEXT, "kind"), **FORM, **SHAPE, **TIMES},
+    "compiled": {
+        **_all(TEXT, "cell"),
+        **_all(_or_null(NUMBER), "compile_seconds"),
+        **FORM,
+        **SHAPE,
+        **TIMES,
+    },
+}
+"""The keys of a row in each section, and their types."""
+
+EVIDENCE = _all(WHOLE, "schema") | _all((dict,), "provenance", "sections")
+PROVENANCE = {
+    **_all(TEXT, "device", "date", "processor", "system"),
+    **_all(FLAG, "dry"),
+    **_all(_or_null(TEXT), "command", "commit", "gpu", "compute_capability", "driver", "cuda"),
+    **_all(_or_null(WHOLE), "memory_bytes", "cudnn"),
+    **_all((dict,), "seeds", "versions"),
+}
+SECTION = _all(TEXT, "absent", "failed") | _all(NUMBER, "seconds") | _all((list,), "rows")
+VERSIONS = _all(TEXT, "gru_sym", "torch", "python") | _all(_or_null(TEXT), "numpy", "sympy")
+
+
+def recorded(folder: str | Path) -> list[Path]:
+    """The files of evidence in a folder, by name; none where there is no such folder."""
+    return sorted(Path(folder).glob("*.json"))
+
+
+def latest(folder: str | Path) -> dict[str, Any]:
+    """The newest full record of a GPU in a folder; without one, evidence that has no sections."""
+    found = [load(path) for path in recorded(folder)]
+    full = [evidence for evidence in found if not evidence["provenance"]["dry"]]
+    nothing: dict[str, Any] = {"schema": SCHEMA, "provenance": None, "sections": {}}
+    return max(full, key=lambda evidence: str(evidence["provenance"]["date"]), default=nothing)
+
+
+def load(path: str | Path) -> dict[str, Any]:
+    """Read recorded evidence. Raises `ValueError`, one sentence, for a file that is none."""
+    name = Path(path).name
+
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(f"{constant} is no number of JSON")
+
+    try:
+        evidence = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name} is not JSON: {error}") from error
+    if not isinstance(evidence, dict) or evidence.get("schema") != SCHEMA:
+        raise ValueError(f"{name} is not evidence of schema {SCHEMA}")
+    return evidence
+
+
+def check(evidence: dict[str, Any]) -> list[str]:
+    """Every rule that does not hold, each in one sentence; the empty list for good evidence.
+
+    Checked are the schema, and in each row: counts against those derived now, padding, errors
+    against their bounds, ratios and quartiles. A section that is absent or has failed must say why.
+    """
+    if evidence.get("schema") != SCHEMA:
+        return [f"the schema is {evidence.get('schema')!r}; it must be {SCHEMA}"]
+    if problems := list(_shape("the evidence", evidence, EVIDENCE)):
+        return problems
+    problems = list(_shape("provenance", evidence["provenance"], PROVENANCE))
+    problems += _shape("versions", evidence["provenance"].get("versions"), VERSIONS)
+    sections = evidence["sections"]
+    for name in sorted(sections.keys() ^ ROWS.keys()):
+        problems.append(f"the section {name} is {'missing' if name in ROWS else 'unknown'}")
+    for name in ROWS:
+        if name in sections:
+            problems += _section(name, sections[name])
+    return problems
+
+
+def _section(name: str, section: Any) -> Iterator[str]:
+    if not isinstance(section, dict):
+        yield f"{name}: it must be an object"
+        return
+    yield from _shape(name, section, {key: SECTION[key] for key in SECTION if key in section})
+    reasons = [section[word] for word in ("absent", "failed") if word in section]
+    rows = section.get("rows", [])
+    if "" in reasons:
+        yield f"{name}: the reason why it is absent or has failed is empty"
+    if not isinstance(rows, list) or not (rows or reasons):
+        yield f"{name}: it has neither rows nor a reason why there are none"
+        return
+    wrong = False
+    for index, row in enumerate(rows):
+        for problem in _shape(f"{name}, row {index}", row, ROWS[name]):
+            wrong = True
+            yield problem
+    if not wrong:  # a rule may rely on the keys and their types
+        rule: Callable[[list[Row]], Iterator[str]] = RULES[name]
+        yield from (f"{name}: {problem}" for problem in rule(rows))
+
+
+def _shape(where: str, found: Any, types: dict[str, Types]) -> Iterator[str]:
+    """What is missing, too many, of another type, or not finite."""
+    if not isinstance(found, dict):
+        yield f"{where}: it must be an object"
+        return
+    for key, wanted in types.items():
+        if key not in found:
+            yield f"{where}: {key} is missing"
+        elif type(found[key]) not in wanted:
+            names = " or ".join("null" if kind is NoneType else kind.__name__ for kind in wanted)
+            yield f"{where}: {key} is {found[key]!r}; it must be {names}"
+        elif isinstance(found[key], float) and not math.isfinite(found[key]):
+            yield f"{where}: {key} is {found[key]}"
+    for key in sorted(found.keys() - types.keys()):
+        yield f"{where}: {key} is not a key of this schema"

@@ -1,0 +1,197 @@
+"""What must hold in the rows of each section of the evidence. Imports no torch.
+
+Each function takes rows whose keys and types are right and yields a sentence for each rule broken.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from gru_sym.cells import Cell
+from gru_sym.gpu.cudnn import GATES, BiasMode
+from gru_sym.gpu.mode_cells import KINDS, cells_of
+from gru_sym.gpu.plan import Row
+from gru_sym.layers import Layer
+from gru_sym.lookup import cell as catalogue_cell
+from gru_sym.training.merging import without_biases
+
+Rule = Callable[[list[Row]], Iterator[str]]
+
+UNITS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
+TF32_UNIT = 2.0**-11
+"""The unit roundoff of each arithmetic: half the distance from 1 to the next number."""
+
+FLOAT64_BOUND = 1e-12
+"""On the difference of two correct results in float64, relative to the largest number in them."""
+
+FLOAT32_BOUND = 1e-5
+"""The same in float32, for the bias modes: 168 unit roundoffs."""
+
+MEASURED = ("median_us", "lower_us", "upper_us", "repetitions", "ratio", "compile_seconds")
+
+
+def error_bound(row: Mapping[str, Any]) -> float:
+    """What `generated_error` of a row of the accuracy must not exceed.
+
+    >>> error_bound({"dtype": "float32", "tf32": True, "library_error": 1e-3})
+    0.005953125
+
+    The generated code is no less exact than the library within a factor of four, both measured
+    against float64, where an error below the unit roundoff counts as that.
+    """
+    unit = TF32_UNIT if row["tf32"] else UNITS[row["dtype"]]
+    return float(4 * row["library_error"] + 4 * unit)
+
+
+def agrees(row: Mapping[str, Any]) -> bool:
+    """Whether a row of the bias modes' results says that cuDNN computes this cell."""
+    return bool(row["error"] <= (FLOAT64_BOUND if row["dtype"] == "float64" else FLOAT32_BOUND))
+
+
+def counts(rows: list[Row]) -> Iterator[str]:
+    """PyTorch's count, the stored formula and the padding, against the count derived now."""
+    for row in rows:
+        where = _where(row, "kind", "m", "n", "p", "layers", "directions", "bias")
+        try:
+            layer = Layer(_cell(row["cell"], row["bias"]), row["layers"], row["directions"] == 2)
+            sizes = {name: row[name] for name in layer.size_names}
+            derived = layer.count(**sizes)
+        except (KeyError, ValueError) as error:
+            yield f"{where}: {error}"
+            continue
+        if row["formula"] != str(layer.count()):
+            yield f"{where}: the formula is {row['formula']}; derived is {layer.count()}"
+        for key in ("derived", "numel"):
+            if row[key] != derived:
+                yield f"{where}: {key} is {row[key]}; derived now is {derived}"
+        for what in ("buffer", "weight_space"):
+            size, padding = row[f"{what}_bytes"], row[f"{what}_padding_bytes"]
+            rest = None if size is None else size - row["numel"] * row["itemsize"]
+            yield from _padding(f"{where}, {what}", padding, rest)
+
+
+def accuracy(rows: list[Row]) -> Iterator[str]:
+    """The errors, against their bounds."""
+    for row in rows:
+        where = _where(row, "kind", "dtype", "tf32", "T", "B", "m", "n", "what")
+        if row["dtype"] not in UNITS:
+            yield f"{where}: no bound is stated for {row['dtype']}"
+            continue
+        if min(row["library_error"], row["generated_error"], row["difference"]) < 0:
+            yield f"{where}: an error is negative"
+        if row["generated_error"] > (bound := error_bound(row)):
+            yield f"{where}: generated_error is {row['generated_error']:.2e}, above {bound:.2e}"
+        if row["dtype"] == "float64" and row["difference"] > FLOAT64_BOUND:
+            yield f"{where}: difference is {row['difference']:.2e}, above {FLOAT64_BOUND:.0e}"
+
+
+def bias_parameters(rows: list[Row]) -> Iterator[str]:
+    """What cuDNN stores, against the formula of the mode and the count of its cell."""
+    for row in rows:
+        where = _where(row, "kind", "mode", "m", "n")
+        if problem := _unknown(row):
+            yield f"{where}: {problem}"
+            continue
+        mode, sizes = BiasMode[row["mode"]], {"m": row["m"], "n": row["n"]}
+        cell = cells_of(row["kind"], mode)[0]
+        vectors = GATES[row["kind"]] * mode.vectors
+        for key, wanted in (
+            ("formula", str(cell.biases())),
+            ("count_formula", str(cell.count())),
+            ("derived", vectors * row["n"]),
+            ("biases", vectors * row["n"]),
+            ("count", cell.count(**sizes)),
+        ):
+            if row[key] != wanted:
+                yield f"{where}: {key} is {row[key]}; derived now is {wanted}"
+        rest = row["weight_space_bytes"] - row["count"] * row["itemsize"]
+        yield from _padding(where, row["padding_bytes"], rest)
+
+
+def bias_results(rows: list[Row]) -> Iterator[str]:
+    """In every mode cuDNN computes one of the cells that it may be."""
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        where = _where(row, "kind", "mode", "cell", "dtype", "T", "B", "m", "n")
+        if problem := _unknown(row):
+            yield f"{where}: {problem}"
+            continue
+        if row["cell"] not in [c.name for c in cells_of(row["kind"], BiasMode[row["mode"]])]:
+            yield f"{where}: this cell is none that the mode may be"
+        if row["dtype"] not in ("float64", "float32"):
+            yield f"{where}: no bound is stated for {row['dtype']}"
+        if row["error"] < 0:
+            yield f"{where}: an error is negative"
+        groups.setdefault(tuple(row[k] for k in row if k not in ("cell", "error")), []).append(row)
+    for group in groups.values():
+        if not any(map(agrees, group)):
+            where = _where(group[0], "kind", "mode", "dtype", "T", "B", "m", "n")
+            least = min(row["error"] for row in group)
+            yield f"{where}: no cell agrees with cuDNN; the least error is {least:.2e}"
+
+
+def _speed(varying: str, reference: str) -> Rule:
+    """Times are positive and in order; a ratio is the quotient of two medians."""
+
+    def rule(rows: list[Row]) -> Iterator[str]:
+        medians = {_identity(row): row["median_us"] for row in rows}
+        if len(medians) < len(rows):
+            yield "two rows are of the same thing"
+        for row in rows:
+            where = _where(row, *(key for key in row if key not in MEASURED))
+            if not 0 < row["lower_us"] <= row["median_us"] <= row["upper_us"]:
+                yield f"{where}: its times are not positive and in order"
+            if row["repetitions"] < 2:
+                yield f"{where}: {row['repetitions']} repetitions are too few"
+            if (row.get("compile_seconds") or 0) < 0:
+                yield f"{where}: compile_seconds is negative"
+            base = medians.get(_identity({**row, varying: reference}))
+            if base is None:
+                yield f"{where}: there is no row of {reference} to compare it with"
+            elif base > 0 and not math.isclose(row["ratio"], row["median_us"] / base):
+                yield f"{where}: ratio is {row['ratio']}; the medians' is {row['median_us'] / base}"
+
+    return rule
+
+
+RULES: dict[str, Rule] = {
+    "counts": counts,
+    "accuracy": accuracy,
+    "bias_parameters": bias_parameters,
+    "bias_results": bias_results,
+    "bias_speed": _speed("mode", "DOUBLE"),
+    "designs": _speed("cell", "gru.pytorch"),
+    "library": _speed("form", "library"),
+    "compiled": _speed("cell", "gru.pytorch"),
+}
+
+
+@lru_cache
+def _cell(name: str, bias: bool) -> Cell:
+    cell = catalogue_cell(name)
+    return cell if bias else without_biases(cell)
+
+
+def _padding(where: str, found: int | None, wanted: int | None) -> Iterator[str]:
+    if found != wanted:
+        yield f"{where}: the padding is {found} bytes; buffer less parameters is {wanted}"
+    elif found is not None and found < 0:
+        yield f"{where}: the parameters do not fit into the buffer, {-found} bytes are missing"
+
+
+def _unknown(row: Row) -> str:
+    if row["kind"] not in KINDS:
+        return f"there is no kind {row['kind']}"
+    return "" if row["mode"] in BiasMode.__members__ else f"there is no bias mode {row['mode']}"
+
+
+def _identity(row: Row) -> tuple[Any, ...]:
+    """What was timed, without the times."""
+    return tuple(value for key, value in sorted(row.items()) if key not in MEASURED)
+
+
+def _where(row: Row, *keys: str) -> str:
+    return ", ".join(f"{key} = {row[key]}" for key in keys if row[key] is not None)

@@ -1,0 +1,98 @@
+"""What a record measures: the sizes, how often, and until when. In full on a GPU, dry on a CPU."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias
+
+Row: TypeAlias = dict[str, Any]
+"""One flat line of a section: text, numbers, true or false, null."""
+
+SEEDS = {"parameters": 0, "inputs": 1}
+"""Of torch's generators. The numbers drawn are the same only on the same kind of device."""
+
+
+class Absent(Exception):
+    """Why something is not measured here: one sentence. No fault."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Steps, batch, input size and hidden size.
+
+    >>> Shape(64, 32, 256, 512).row()
+    {'T': 64, 'B': 32, 'm': 256, 'n': 512}
+    """
+
+    T: int
+    B: int
+    m: int
+    n: int
+
+    def row(self) -> Row:
+        """The four sizes, as they begin a row."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One record.
+
+    Attributes
+    ----------
+    device : "cuda" or "cpu".
+    layers : (m, n) of the layers whose parameters are counted.
+    accuracy : shapes at which generated code and library are compared.
+    bias_results : shapes at which the results of cuDNN's bias modes are.
+    speed : shapes at which times are taken.
+    compiled : the one shape at which code is compiled; T is small, since every step is compiled.
+    repetitions : how often each time is taken.
+    compile_seconds : a compilation is not begun if less time is left.
+    deadline : on the clock of time.monotonic(), when to stop.
+    """
+
+    device: str
+    layers: tuple[tuple[int, int], ...]
+    accuracy: tuple[Shape, ...]
+    bias_results: tuple[Shape, ...]
+    speed: tuple[Shape, ...]
+    compiled: Shape
+    repetitions: int
+    compile_seconds: float
+    deadline: float = math.inf
+
+
+def full_plan() -> Plan:
+    """What a GPU is asked, in a few minutes."""
+    return Plan(
+        device="cuda",
+        layers=((1, 1), (5, 7), (8, 16), (100, 50), (1024, 1024)),
+        accuracy=(
+            Shape(5, 3, 4, 7),
+            Shape(32, 16, 64, 64),
+            Shape(16, 8, 100, 300),
+            Shape(64, 32, 256, 256),
+            Shape(16, 16, 1024, 1024),
+            Shape(4, 8, 4096, 4096),
+        ),
+        bias_results=(Shape(5, 3, 4, 7), Shape(32, 16, 64, 64), Shape(16, 8, 100, 300)),
+        speed=(Shape(64, 64, 256, 256), Shape(64, 64, 1024, 1024), Shape(32, 16, 2048, 2048)),
+        compiled=Shape(16, 64, 256, 256),
+        repetitions=40,
+        compile_seconds=60,
+    )
+
+
+def dry_plan(device: str) -> Plan:
+    """The same in seconds: it shows that the code runs, and its times mean nothing."""
+    return Plan(
+        device=device,
+        layers=((1, 1), (5, 7)),
+        accuracy=(Shape(3, 2, 4, 7), Shape(6, 4, 16, 16)),
+        bias_results=(Shape(3, 2, 4, 7),),
+        speed=(Shape(3, 2, 4, 5),),
+        compiled=Shape(2, 2, 4, 5),
+        repetitions=3,
+        compile_seconds=0,
+    )

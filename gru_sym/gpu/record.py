@@ -1,0 +1,151 @@
+"""Record what a GPU says: every section measured on its own, the file written after each."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gru_sym.gpu import accuracy, bias_modes, counts, speed
+from gru_sym.gpu.evidence import SCHEMA, check
+from gru_sym.gpu.plan import Absent, Plan, Row, dry_plan, full_plan
+from gru_sym.gpu.provenance import provenance
+
+SECONDS = 420.0
+"""The time for everything."""
+
+SECTIONS: dict[str, Callable[[Plan], Iterator[Row]]] = {
+    "accuracy": accuracy.rows,
+    "designs": speed.design_rows,
+    "library": speed.library_rows,
+    "counts": counts.rows,
+    "bias_parameters": bias_modes.parameter_rows,
+    "bias_results": bias_modes.result_rows,
+    "bias_speed": bias_modes.speed_rows,
+    "compiled": speed.compiled_rows,
+}
+"""In the order in which they are measured: the one that may take long is the last."""
+
+
+def main_record(
+    path: str | Path,
+    device: str = "cuda",
+    *,
+    dry: bool | None = None,
+    command: str | None = None,
+    commit: str | None = None,
+    progress: Callable[[str], object] | None = None,
+) -> str:
+    """Record into a file, which is written anew after each section; what to say at the end.
+
+    Parameters are those of `record`. Raises `ValueError` as `record` does, and `OSError` for a file
+    that cannot be written.
+    """
+    save = partial(write, path)
+    evidence = record(device, dry, command, progress, commit=commit, save=save)
+    problems = check(evidence)
+    lines = [f"{name}: {_summary(section)}" for name, section in evidence["sections"].items()]
+    lines += [f"does not hold: {problem}" for problem in problems]
+    verdict = f"{len(problems)} rules do not hold" if problems else "every rule holds"
+    return "\n".join([*lines, f"checked by gru_sym.gpu.evidence: {verdict}"])
+
+
+def record(
+    device: str = "cuda",
+    dry: bool | None = None,
+    command: str | None = None,
+    progress: Callable[[str], object] | None = None,
+    *,
+    commit: str | None = None,
+    save: Callable[[dict[str, Any]], object] | None = None,
+    seconds: float = SECONDS,
+) -> dict[str, Any]:
+    """Measure every section on a device; what `gru_sym.gpu.evidence` reads.
+
+    Parameters
+    ----------
+    device : "cuda", or "cpu" for the dry form.
+    dry : whether in small, to see that it runs; without it, in full on CUDA and dry on the CPU.
+    command : the command line, for the provenance.
+    progress : called with one line after each section.
+    commit : of the sources, where git cannot tell.
+    save : called with the evidence so far, before the first section and after each.
+    seconds : after these, no new row is begun.
+
+    Raises
+    ------
+    ValueError : for another device, for "cuda" where there is none, and for "cpu" in full.
+    """
+    dry = device == "cpu" if dry is None else dry
+    plan = dataclasses.replace(_plan(device, dry), deadline=time.monotonic() + seconds)
+    sections: dict[str, Any] = {name: {"absent": "not reached"} for name in SECTIONS}
+    origin = provenance(device, dry, command, commit)
+    evidence = {"schema": SCHEMA, "provenance": origin, "sections": sections}
+    for name, measure in SECTIONS.items():
+        if save is not None:
+            save(evidence)
+        sections[name] = _section(measure, plan)
+        if progress is not None:
+            progress(f"{name}: {_summary(sections[name])}")
+    if save is not None:
+        save(evidence)
+    return evidence
+
+
+def write(path: str | Path, evidence: dict[str, Any]) -> None:
+    """Write evidence as JSON, a row on a line: whole, or not at all.
+
+    Raises `ValueError` for what JSON cannot hold, and `OSError`; the file is then as it was.
+    """
+    text = json.dumps(evidence, allow_nan=False, ensure_ascii=False, indent=1)
+    # Objects that hold no other object go on one line; a string never has a raw line break.
+    text = re.sub(r"\{[^{}]*\}", lambda found: re.sub(r"\n\s*", " ", found.group()), text)
+    path = Path(path)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text + "\n", encoding="utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _plan(device: str, dry: bool) -> Plan:
+    if device not in ("cuda", "cpu"):
+        raise ValueError(f"device is {device!r}; it must be cuda or cpu")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("torch sees no CUDA device here; the dry form runs on the device cpu")
+    if device == "cpu" and not dry:
+        raise ValueError("a full record needs a CUDA device; on the CPU there is the dry form")
+    return dry_plan(device) if dry else full_plan()
+
+
+def _section(measure: Callable[[Plan], Iterator[Row]], plan: Plan) -> dict[str, Any]:
+    """The rows of a section, and why there are no more, if that is so."""
+    begin = time.monotonic()
+    rows: list[Row] = []
+    section: dict[str, Any] = {}
+    try:
+        for row in measure(plan):
+            json.dumps(row, allow_nan=False)  # what cannot be written fails here, with its section
+            rows.append(row)
+            if time.monotonic() > plan.deadline:
+                raise Absent("the time for the record was over before the rest")
+    except Absent as reason:
+        section["absent"] = str(reason)
+    except Exception as error:  # whatever it is: the other sections are still worth having
+        section["failed"] = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+    return {**section, "seconds": round(time.monotonic() - begin, 2), "rows": rows}
+
+
+def _summary(section: dict[str, Any]) -> str:
+    told = [f"{len(section.get('rows', []))} rows in {section.get('seconds', 0)} s"]
+    told += [f"{word}: {section[word]}" for word in ("absent", "failed") if word in section]
+    return "; ".join(told)

@@ -1,0 +1,308 @@
+"""Recorded evidence is good evidence, and every rule of `check` is seen to fail."""
+
+from __future__ import annotations
+
+import copy
+import math
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gru_sym.gpu import tables
+from gru_sym.gpu.cudnn import GATES, BiasMode
+from gru_sym.gpu.evidence import check, latest, load, recorded
+from gru_sym.gpu.mode_cells import KINDS, cells_of
+from gru_sym.gpu.record import record, write
+from gru_sym.render import Table
+
+EVIDENCE = Path(__file__).resolve().parents[1] / "book" / "evidence"
+SHAPE = {"T": 3, "B": 2, "m": 4, "n": 7}
+TABLES: list[Callable[[dict], Table]] = [
+    tables.provenance_table,
+    tables.count_table,
+    tables.buffer_table,
+    tables.accuracy_table,
+    lambda evidence: tables.accuracy_table(evidence, "gradients"),
+    tables.bias_parameter_table,
+    tables.bias_result_table,
+    tables.bias_speed_table,
+    tables.design_table,
+    lambda evidence: tables.design_table(evidence, work="forward and backward"),
+    lambda evidence: tables.design_table(evidence, "graph"),
+    tables.library_table,
+    lambda evidence: tables.library_table(evidence, "forward and backward"),
+    tables.compiled_table,
+]
+
+
+@pytest.fixture(scope="module")
+def good() -> dict:
+    """A dry record, and for the sections of cuDNN rows that are made up."""
+    evidence = record("cpu", commit="0123abc")
+    sections = evidence["sections"]
+    modes = [(kind, mode) for kind in KINDS for mode in BiasMode]
+    sections["bias_parameters"] = {"rows": [made_up_parameters(*pair) for pair in modes]}
+    sections["bias_results"] = {
+        "rows": [row for pair in modes for row in made_up_results(*pair)],
+    }
+    sections["bias_speed"] = {
+        "rows": [
+            {"kind": kind, "mode": mode.name, "math": "fma", **SHAPE, **made_up_times(mode)}
+            for kind, mode in modes
+        ]
+    }
+    return evidence
+
+
+def made_up_parameters(kind: str, mode: BiasMode) -> dict:
+    cell = cells_of(kind, mode)[0]
+    count = cell.count(m=4, n=7)
+    return {
+        "kind": kind,
+        "mode": mode.name,
+        "m": 4,
+        "n": 7,
+        "formula": str(cell.biases()),
+        "derived": GATES[kind] * mode.vectors * 7,
+        "biases": GATES[kind] * mode.vectors * 7,
+        "count_formula": str(cell.count()),
+        "count": count,
+        "itemsize": 4,
+        "weight_space_bytes": 4 * count + 8,
+        "padding_bytes": 8,
+    }
+
+
+def made_up_results(kind: str, mode: BiasMode) -> list[dict]:
+    about = {"kind": kind, "mode": mode.name, "dtype": "float64", **SHAPE}
+    return [
+        {**about, "cell": cell.name, "error": error}
+        for cell, error in zip(cells_of(kind, mode), (1e-16, 0.1), strict=False)
+    ]
+
+
+def made_up_times(mode: BiasMode) -> dict:
+    median = 10.0 + mode
+    times = {"median_us": median, "lower_us": median - 1, "upper_us": median + 1}
+    return {**times, "repetitions": 3, "ratio": median / 12}
+
+
+def files() -> list:
+    return [pytest.param(path, id=path.name) for path in recorded(EVIDENCE)]
+
+
+@pytest.mark.parametrize("path", files() or [pytest.param(None, id="nothing recorded yet")])
+def test_recorded_evidence_is_good(path: Path | None):
+    if path is not None:
+        assert check(load(path)) == []
+
+
+def test_good_evidence_breaks_no_rule(good):
+    assert check(good) == []
+
+
+def change(section: str, index: int, key: str, value: object) -> Callable[[dict], None]:
+    def tamper(evidence: dict) -> None:
+        row = evidence["sections"][section]["rows"][index]
+        row[key] = value(row) if callable(value) else value
+
+    return tamper
+
+
+def put(*path: str, value: object) -> Callable[[dict], None]:
+    def tamper(evidence: dict) -> None:
+        for key in path[:-1]:
+            evidence = evidence[key]
+        evidence[path[-1]] = value
+
+    return tamper
+
+
+def leave_out(*path: str | int) -> Callable[[dict], None]:
+    def tamper(evidence: dict) -> None:
+        for key in path[:-1]:
+            evidence = evidence[key]
+        del evidence[path[-1]]
+
+    return tamper
+
+
+def twice(evidence: dict) -> None:
+    rows = evidence["sections"]["designs"]["rows"]
+    rows.append(rows[0])
+
+
+def buffer_too_small(evidence: dict) -> None:
+    row = evidence["sections"]["counts"]["rows"][0]
+    row["buffer_bytes"], row["buffer_padding_bytes"] = 4 * row["numel"] - 4, -4
+
+
+def more(key: str) -> Callable[[dict], object]:
+    return lambda row: row[key] + 1
+
+
+TAMPERED = {
+    "schema": (put("schema", value=2), "the schema is 2; it must be 1"),
+    "no provenance": (leave_out("provenance"), "the evidence: provenance is missing"),
+    "no sections": (put("sections", value=[]), r"the evidence: sections is \[\]; it must be dict"),
+    "no commit": (leave_out("provenance", "commit"), "provenance: commit is missing"),
+    "no torch": (leave_out("provenance", "versions", "torch"), "versions: torch is missing"),
+    "dry": (put("provenance", "dry", value=1), "provenance: dry is 1; it must be bool"),
+    "a key more": (put("provenance", "host", value="a"), "provenance: host is not a key"),
+    "a section less": (leave_out("sections", "counts"), "the section counts is missing"),
+    "a section more": (put("sections", "other", value={}), "the section other is unknown"),
+    "no section": (put("sections", "counts", value=3), "counts: it must be an object"),
+    "neither rows nor reason": (
+        put("sections", "counts", value={"rows": []}),
+        "counts: it has neither rows nor a reason",
+    ),
+    "an empty reason": (
+        put("sections", "counts", value={"failed": ""}),
+        "counts: the reason why it is absent or has failed is empty",
+    ),
+    "a reason that is none": (
+        put("sections", "counts", value={"absent": None}),
+        "counts: absent is None; it must be str",
+    ),
+    "a word more": (
+        put("sections", "counts", "note", value="fine"),
+        "counts: note is not a key of this schema",
+    ),
+    "row": (put("sections", "counts", "rows", value=[1]), "counts, row 0: it must be an object"),
+    "a key less": (leave_out("sections", "counts", "rows", 0, "m"), "counts, row 0: m is missing"),
+    "flag for number": (change("counts", 0, "m", True), "row 0: m is True; it must be int"),
+    "NaN": (change("accuracy", 0, "library_error", math.nan), "row 0: library_error is nan"),
+    "infinite": (change("designs", 1, "ratio", math.inf), "designs, row 1: ratio is inf"),
+    "numel": (change("counts", 0, "numel", more("numel")), "numel is 13; derived now is 12"),
+    "derived": (change("counts", 0, "derived", 11), "derived is 11; derived now is 12"),
+    "formula": (change("counts", 0, "formula", "3*m"), r"the formula is 3\*m; derived is 3\*m\*n"),
+    "cell": (change("counts", 0, "cell", "gru.mine"), "there is no cell gru.mine"),
+    "no layers": (change("counts", 0, "layers", 0), "num_layers must be a positive integer"),
+    "padding": (change("counts", 0, "buffer_padding_bytes", 4), "the padding is 4 bytes"),
+    "no padding": (change("counts", 0, "buffer_bytes", 48), "buffer less parameters is 0"),
+    "buffer": (buffer_too_small, "do not fit into the buffer, 4 bytes are missing"),
+    "weight space": (change("counts", 0, "weight_space_bytes", 50), "weight_space: the padding"),
+    "generated": (change("accuracy", 9, "generated_error", 0.1), "generated_error is 1.00e-01, ab"),
+    "difference": (change("accuracy", 0, "difference", 2e-12), "is 2.00e-12, above 1e-12"),
+    "gradients": (change("accuracy", 1, "difference", 1e-11), "what = gradients: difference is"),
+    "negative": (change("accuracy", 0, "library_error", -1e-20), "an error is negative"),
+    "dtype": (change("accuracy", 0, "dtype", "int8"), "no bound is stated for int8"),
+    "biases": (change("bias_parameters", 1, "biases", 20), "biases is 20; derived now is 21"),
+    "bias formula": (change("bias_parameters", 1, "formula", "4*n"), r"formula is 4\*n; derived"),
+    "bias count": (change("bias_parameters", 2, "count", 1), "count is 1; derived now is 273"),
+    "bias padding": (change("bias_parameters", 2, "padding_bytes", 0), "the padding is 0 bytes"),
+    "bias mode": (change("bias_parameters", 2, "mode", "TRIPLE"), "no bias mode TRIPLE"),
+    "bias kind": (change("bias_results", 2, "kind", "MGU"), "there is no kind MGU"),
+    "bias cell": (change("bias_results", 0, "cell", "gru.flux"), "is none that the mode may be"),
+    "bias dtype": (change("bias_results", 0, "dtype", "int8"), "no bound is stated for int8"),
+    "bias result": (change("bias_results", 0, "error", 1e-3), "no cell agrees with cuDNN"),
+    "bias error": (change("bias_results", 0, "error", -1.0), "an error is negative"),
+    "bias ratio": (change("bias_speed", 0, "ratio", 0.5), "ratio is 0.5; the medians' is 0.8333"),
+    "no DOUBLE": (leave_out("sections", "bias_speed", "rows", 2), "there is no row of DOUBLE"),
+    "ratio": (change("designs", 1, "ratio", more("ratio")), "designs: .*the medians' is"),
+    "library": (change("library", 1, "ratio", 9.5), "library: .*ratio is 9.5"),
+    "compiled": (change("compiled", 1, "ratio", 9.5), "compiled: .*ratio is 9.5"),
+    "seconds": (change("compiled", 1, "compile_seconds", -1.0), "compile_seconds is negative"),
+    "median": (change("designs", 1, "median_us", more("upper_us")), "not positive and in order"),
+    "time": (change("designs", 1, "lower_us", 0.0), "not positive and in order"),
+    "repetitions": (change("designs", 1, "repetitions", 1), "1 repetitions are too few"),
+    "twice": (twice, "designs: two rows are of the same thing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("tamper", "sentence"), TAMPERED.values(), ids=TAMPERED)
+def test_every_rule_is_seen_to_fail(good, tamper: Callable[[dict], None], sentence: str):
+    evidence = copy.deepcopy(good)
+    tamper(evidence)
+    problems = check(evidence)
+    assert any(re.search(sentence, problem) for problem in problems), problems
+    assert all("\n" not in problem for problem in problems)
+
+
+def test_a_section_that_failed_is_no_broken_rule(good):
+    evidence = copy.deepcopy(good)
+    evidence["sections"]["designs"] = {"failed": "RuntimeError: out of memory"}
+    del evidence["sections"]["accuracy"]["rows"][3:]
+    evidence["sections"]["accuracy"]["failed"] = "RuntimeError: out of memory"
+    assert check(evidence) == []
+    assert "out of memory" in str(tables.design_table(evidence))
+    assert "float64" in str(tables.accuracy_table(evidence))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{", "bad.json is not JSON: "),
+        ('{"schema": NaN}', "bad.json is not JSON: NaN is no number of JSON"),
+        ("[" * 100_000, "bad.json is not JSON: "),
+        ("[]", "bad.json is not evidence of schema 1"),
+        ('{"schema": 2}', "bad.json is not evidence of schema 1"),
+    ],
+)
+def test_a_bad_file_is_refused_in_one_sentence(text: str, sentence: str, tmp_path: Path):
+    path = tmp_path / "bad.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}") as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_not_utf_8_is_refused(tmp_path: Path):
+    path = tmp_path / "bad.json"
+    path.write_bytes(b"\xff")
+    with pytest.raises(ValueError, match=r"^bad\.json is not JSON: "):
+        load(path)
+
+
+def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path):
+    assert recorded(tmp_path / "evidence") == []
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_tables_are_narrow_and_read_back(good, table: Callable[[dict], Table], tmp_path: Path):
+    write(tmp_path / "good.json", good)
+    found = table(load(tmp_path / "good.json"))
+    assert found.rows and len(found.headers) <= 6
+    assert all(len(row) == len(found.headers) for row in found.rows)
+    assert "nan" not in str(found) and "None" not in str(found)
+    assert found._repr_markdown_().count("\n") == len(found.rows) + 1
+
+
+def test_tables_show_the_recorded_numbers(good):
+    assert "21" not in str(tables.bias_parameter_table(good))  # the formula, not one size
+    speed = str(tables.bias_speed_table(good))
+    assert "0.83 (0.75 to 0.92)" in speed and "12.0 µs (11.0 to 13.0)" in speed
+    results = str(tables.bias_result_table(good)).splitlines()
+    inside = next(line for line in results if "SINGLE_REC" in line and "inside" in line)
+    assert inside.split()[-1] == "yes" and "1.0e-16" in inside
+    assert "PyTorch" in tables.provenance_sentence(good)
+    assert "as a dry run" in tables.provenance_sentence(good)
+
+
+def test_reading_evidence_needs_no_torch():
+    code = "import sys, gru_sym.gpu.evidence, gru_sym.gpu.tables; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_latest_is_the_newest_full_record(good, tmp_path):
+    """By its own date, not by its name; a dry run is no evidence of a GPU."""
+    for name, date, dry in (
+        ("b", "2026-01-02", False),
+        ("a", "2026-01-03", False),
+        ("c", "2027", True),
+    ):
+        evidence = copy.deepcopy(good)
+        evidence["provenance"] |= {"date": date, "dry": dry}
+        write(tmp_path / f"{name}.json", evidence)
+    assert latest(tmp_path)["provenance"]["date"] == "2026-01-03"
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_without_a_record_every_table_says_so(table, tmp_path):
+    nothing = latest(tmp_path)
+    assert str(table(nothing)).split("\n") == ["not measured yet", "there is no record of a GPU"]
+    assert tables.provenance_sentence(nothing).startswith("Not measured yet")

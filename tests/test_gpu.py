@@ -1,0 +1,291 @@
+"""gru_sym/gpu: the dry record on the CPU, cuDNN's modes with a stand-in, and a GPU where one is."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from gru_sym.codegen import generate
+from gru_sym.gpu import bias_modes, evidence, record, speed, timing
+from gru_sym.gpu.cudnn import GATES, BiasMode, Region
+from gru_sym.gpu.evidence_rules import RULES, agrees
+from gru_sym.gpu.mode_cells import cells_of, region_of
+from gru_sym.gpu.plan import Absent, Shape, dry_plan, full_plan
+from gru_sym.gpu.precision import SWITCHES, arithmetic
+from gru_sym.gpu.provenance import provenance
+
+on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+
+
+@pytest.fixture(scope="module")
+def dry() -> dict:
+    return record.record("cpu", command="python -m gru_sym gpu --record dry.json")
+
+
+class StandIn:
+    """`CudnnRnn` by generated code. In SINGLE_REC its candidate's bias stands outside the reset."""
+
+    def __init__(self, kind, *, input_size, hidden_size, batch, steps, dtype, bias, math, device):
+        self.kind, self.bias, self.dtype = kind, bias, dtype
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.cell = cells_of(kind, bias)[-1 if bias is BiasMode.SINGLE_REC else 0]
+        self.keys = {region_of(kind, bias, name): name for name in self.cell.program.parameters}
+        counted = sum(region.elements for region in self.regions())
+        self.weight_space_bytes = counted * dtype.itemsize + 16
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.keys = None
+
+    def regions(self) -> list[Region]:
+        m, n = self.input_size, self.hidden_size
+        shapes = {"bias": (n,)}
+        found = []
+        for number, what in sorted(self.keys):
+            shapes["matrix"] = (n, m if number < GATES[self.kind] else n)
+            found.append(Region(number, what, 0, shapes[what]))
+        return found
+
+    def fill(self, weights) -> None:
+        assert weights.keys() == self.keys.keys()
+        self.parameters = {self.keys[key]: tensor for key, tensor in weights.items()}
+
+    def forward(self, x, h0):
+        assert h0.shape == (1, x.shape[1], self.hidden_size)
+        outputs, last = generate(self.cell, "torch").sequence(self.parameters, x, h0[0])
+        return outputs, last
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bias_modes, "CudnnRnn", StandIn)
+    monkeypatch.setattr(bias_modes, "_require_cudnn", lambda plan: None)
+
+
+def test_the_dry_record_is_good_evidence(dry):
+    assert evidence.check(dry) == []
+    assert dry["provenance"]["dry"] is True and dry["provenance"]["device"] == "cpu"
+    for name, section in dry["sections"].items():
+        assert section["rows"] or name.startswith("bias_"), (name, section)
+        assert "failed" not in section
+        assert ("absent" in section) == name.startswith("bias_")
+
+
+def test_what_is_written_is_what_was_recorded(dry, tmp_path: Path):
+    path = tmp_path / "dry.json"
+    record.write(path, dry)
+    assert evidence.load(path) == dry
+    assert [file.name for file in tmp_path.iterdir()] == ["dry.json"]
+    assert evidence.recorded(tmp_path) == [path]
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert sum('"cell": "gru.pytorch"' in line for line in lines) > 10  # a row on a line
+
+
+@pytest.mark.parametrize("bad", [math.nan, object()])
+def test_a_write_that_fails_leaves_the_old_file(bad, tmp_path: Path):
+    path = tmp_path / "record.json"
+    path.write_text("old")
+    with pytest.raises((ValueError, TypeError)):
+        record.write(path, {"value": bad})
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_disk_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "record.json"
+    path.write_text("old")
+
+    def full(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(record.os, "replace", full)
+    with pytest.raises(OSError, match="no space left"):
+        record.write(path, {})
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def broken(plan):
+    yield {"value": 1}
+    raise RuntimeError("the cable\n  is out")
+
+
+def not_a_number(plan):
+    yield {"value": math.nan}
+
+
+def absent(plan):
+    yield {"value": 1}
+    raise Absent("nothing to see")
+
+
+def test_a_section_that_raises_loses_only_its_rest(monkeypatch: pytest.MonkeyPatch):
+    sections = {
+        "one": broken,
+        "two": not_a_number,
+        "three": absent,
+        "four": lambda plan: [{"a": 1}],
+    }
+    monkeypatch.setattr(record, "SECTIONS", sections)
+    saved: list[str] = []
+    told: list[str] = []
+    found = record.record("cpu", save=lambda e: saved.append(json.dumps(e)), progress=told.append)
+    one, two, three, four = found["sections"].values()
+    assert one["failed"] == "RuntimeError: the cable is out" and one["rows"] == [{"value": 1}]
+    assert two["failed"].startswith("ValueError: Out of range") and two["rows"] == []
+    assert three["absent"] == "nothing to see" and three["rows"] == [{"value": 1}]
+    assert four["rows"] == [{"a": 1}] and not four.keys() & {"failed", "absent"}
+    assert len(saved) == 5 and len(told) == 4
+    after_one = json.loads(saved[1])["sections"]
+    assert after_one["one"] == one and after_one["two"] == {"absent": "not reached"}
+
+
+def test_when_the_time_is_over_no_row_is_begun(monkeypatch: pytest.MonkeyPatch):
+    found = record.record("cpu", seconds=0)
+    for name, section in found["sections"].items():
+        assert "absent" in section, name
+        assert len(section["rows"]) <= 1
+    assert evidence.check(found) == []
+
+
+def test_without_time_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch):
+    found = record._section(speed.compiled_rows, dry_plan("cpu"))
+    assert [row["form"] for row in found["rows"]] == ["compiled"] * 3 + ["eager"] * 3
+    late = record.dataclasses.replace(dry_plan("cpu"), deadline=0.0)
+    found = record._section(speed.compiled_rows, late)
+    assert found["rows"] == [] and found["absent"].startswith("no time was left to compile gru.py")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("tpu",), "device is 'tpu'; it must be cuda or cpu"),
+        (("cpu", False), "a full record needs a CUDA device"),
+    ],
+)
+def test_devices_that_cannot_be_recorded(arguments, sentence: str):
+    with pytest.raises(ValueError, match=sentence):
+        record.record(*arguments)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_without_cuda_one_sentence_says_so(tmp_path: Path):
+    with pytest.raises(ValueError, match="torch sees no CUDA device here"):
+        record.main_record(tmp_path / "record.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_writes_the_file_and_says_what_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(record, "SECTIONS", {"counts": record.SECTIONS["counts"]})
+    path = tmp_path / "record.json"
+    said = record.main_record(path, "cpu", command="a command", commit="0123")
+    assert said.startswith("counts: 52 rows in ")
+    assert "does not hold: the section accuracy is missing" in said
+    assert said.endswith("checked by gru_sym.gpu.evidence: 7 rules do not hold")
+    about = evidence.load(path)["provenance"]
+    assert about["command"] == "a command" and about["commit"] == "0123"
+
+
+def test_no_path_of_this_machine_is_recorded(dry):
+    text = json.dumps(dry)
+    assert str(Path.home()) not in text and str(Path(record.__file__).parents[2]) not in text
+
+
+def test_provenance_where_there_is_neither_git_nor_nvidia_smi(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", "")
+    assert provenance("cpu", True, None, None)["commit"] is None
+
+
+@pytest.mark.parametrize("tf32", [False, True])
+def test_switches_are_given_back(tf32: bool):
+    before = [getattr(owner, name) for owner, name in SWITCHES]
+    with arithmetic(tf32=tf32):
+        assert [getattr(owner, name) for owner, name in SWITCHES] == [tf32, tf32, False, False]
+    assert [getattr(owner, name) for owner, name in SWITCHES] == before
+
+
+def test_the_full_plan_reaches_4096_and_compiles_few_steps():
+    plan = full_plan()
+    assert max(shape.n for shape in plan.accuracy) == 4096
+    assert plan.compiled.T <= 32 and plan.repetitions >= 30
+
+
+def test_functions_are_timed_in_turn():
+    called: list[str] = []
+    functions = {name: lambda name=name: called.append(name) for name in "ab"}
+    rows = timing.compare(functions, "a", dry_plan("cpu"))
+    assert called[2 * timing.WARM_UP :] == ["a", "b"] * 3
+    assert rows["b"]["ratio"] == rows["b"]["median_us"] / rows["a"]["median_us"]
+
+
+# cuDNN's bias modes, with the stand-in
+
+
+def test_bias_modes_store_what_the_catalogue_says(stand_in):
+    rows = list(bias_modes.parameter_rows(dry_plan("cpu")))
+    json.dumps(rows, allow_nan=False)
+    assert list(RULES["bias_parameters"](rows)) == []
+    assert all(row["padding_bytes"] == 16 for row in rows)
+    formulas = {(row["kind"], row["mode"]): row["formula"] for row in rows}
+    assert [formulas["GRU", mode.name] for mode in BiasMode] == ["0", "3*n", "6*n", "3*n"]
+    assert [formulas["LSTM", mode.name] for mode in BiasMode] == ["0", "4*n", "8*n", "4*n"]
+
+
+def test_the_results_decide_which_cell_a_mode_is(stand_in):
+    rows = list(bias_modes.result_rows(dry_plan("cpu")))
+    json.dumps(rows, allow_nan=False)
+    assert list(RULES["bias_results"](rows)) == []
+    gru = [row for row in rows if row["kind"] == "GRU" and row["dtype"] == "float64"]
+    same = {(row["mode"], row["cell"]): agrees(row) for row in gru}
+    assert same == {
+        ("NONE", "gru.pytorch without biases"): True,
+        ("SINGLE_INP", "gru.flux"): True,
+        ("SINGLE_INP", "gru.flux, b_n inside"): False,
+        ("DOUBLE", "gru.pytorch"): True,
+        ("SINGLE_REC", "gru.flux, b_n inside"): False,
+        ("SINGLE_REC", "gru.flux"): True,
+    }
+
+
+def test_bias_modes_are_compared_to_double(stand_in):
+    rows = list(bias_modes.speed_rows(dry_plan("cpu")))
+    json.dumps(rows, allow_nan=False)
+    assert list(RULES["bias_speed"](rows)) == []
+    assert len(rows) == 2 * 2 * len(BiasMode)
+
+
+# On a GPU
+
+
+@on_gpu
+@pytest.mark.filterwarnings("ignore")  # what a compiler warns of is no matter here
+def test_a_small_record_of_a_gpu(tmp_path: Path):
+    path = tmp_path / "record.json"
+    record.main_record(path, "cuda", dry=True)
+    found = evidence.load(path)
+    assert evidence.check(found) == []
+    for name, section in found["sections"].items():
+        assert section["rows"] and not section.keys() & {"failed", "absent"}, (name, section)
+    assert {row["form"] for row in found["sections"]["designs"]["rows"]} == {"eager", "graph"}
+    assert all(row["buffer_bytes"] for row in found["sections"]["counts"]["rows"])
+
+
+@on_gpu
+def test_a_graph_computes_what_its_code_does():
+    x = torch.ones(4, device="cuda")
+    replay = timing.captured(lambda: x * 2)
+    assert timing.microseconds(replay, "cuda") > 0
+
+
+@on_gpu
+def test_a_shape_of_the_library_is_timed_in_every_form():
+    forms = speed._beside_library("LSTM", Shape(3, 2, 4, 5), dry_plan("cuda"))
+    assert list(forms[speed.FORWARD]) == ["library", "eager", "graph"]
