@@ -20,8 +20,12 @@ from gru_sym.codegen import generate, schedule, source
 
 SIZES = {"m": 3, "n": 5, "k": 4, "k2": 2, "p": 2}
 LIBRARIES = ("numpy", "torch")
-CLOSE = {"rtol": 0, "atol": 1e-12}
-"""Sums of a few dozen terms of order one, in double precision."""
+
+
+def close(found, expected) -> None:
+    """Within 10^-12 of the largest number: a few dozen operations in double precision."""
+    scale = max(1.0, float(np.abs(np.asarray(expected)).max()))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * scale)
 
 
 def as_library(library: str, array: np.ndarray) -> np.ndarray | torch.Tensor:
@@ -32,15 +36,17 @@ def as_tuple(states):
     return states if isinstance(states, tuple) else (states,)
 
 
-def check_against_text(c: Cell, library: str, batch: tuple[int, ...] = (2, 3), steps: int = 3):
+def check_against_text(
+    c: Cell, library: str, batch: tuple[int, ...] = (2, 3), steps: int = 3, spread: float = 1.0
+):
     """Step, sequence and batch axes, against the text evaluated column by column."""
     routine = generate(c, library)
-    arrays = random_arrays(c, SIZES, seed=5)
+    arrays = {k: spread * array for k, array in random_arrays(c, SIZES, seed=5).items()}
     shapes = shapes_at(c, SIZES)
     parameters = {p: as_library(library, column_free(arrays[p])) for p in c.program.parameters}
     draw = np.random.default_rng(6)
-    x = draw.normal(size=(steps, *batch, shapes["x"][0]))
-    first = [draw.normal(size=(*batch, shapes[state][0])) for state in routine.states]
+    x = spread * draw.normal(size=(steps, *batch, shapes["x"][0]))
+    first = [spread * draw.normal(size=(*batch, shapes[state][0])) for state in routine.states]
     expected, states = [], first
     for t in range(steps):
         columns = {"x": x[t], **dict(zip(routine.states, states, strict=True))}
@@ -49,14 +55,14 @@ def check_against_text(c: Cell, library: str, batch: tuple[int, ...] = (2, 3), s
 
     given_x, given_states = as_library(library, x), [as_library(library, s) for s in first]
     one = as_tuple(routine.step(parameters, given_x[0], *given_states))
-    np.testing.assert_allclose(one[0], expected[0], **CLOSE)
+    close(one[0], expected[0])
     outputs, last = routine.sequence(parameters, given_x, *given_states)
-    np.testing.assert_allclose(outputs, np.stack(expected), **CLOSE)
+    close(outputs, np.stack(expected))
     for ours, theirs in zip(as_tuple(last), states, strict=True):
-        np.testing.assert_allclose(ours, theirs, **CLOSE)
+        close(ours, theirs)
     swapped = as_library(library, np.moveaxis(x, 0, -2))
     turned, _ = routine.sequence(parameters, swapped, *given_states, batch_first=True)
-    np.testing.assert_allclose(np.moveaxis(np.asarray(turned), -2, 0), outputs, **CLOSE)
+    close(np.moveaxis(np.asarray(turned), -2, 0), outputs)
 
 
 def by_columns(c, arrays, columns, states, batch):
@@ -113,7 +119,8 @@ def test_odd_cells(what, library):
 @settings(max_examples=60, deadline=None)
 @given(cell_texts(), st.sampled_from(LIBRARIES))
 def test_any_cell(text, library):
-    check_against_text(Cell(text), library, batch=(2,), steps=2)
+    # Small numbers: a state that is squared twice a step must not outgrow the oracle's exp.
+    check_against_text(Cell(text), library, batch=(2,), steps=2, spread=0.25)
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

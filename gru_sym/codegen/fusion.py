@@ -59,10 +59,14 @@ class Stack:
 class Split:
     """names = stacked kernels @ operand + stacked biases, cut where one kernel ends.
 
-    `equal` says that all kernels have the same number of rows, whatever the sizes are.
+    Attributes
+    ----------
+    whole : a name for all of it, before it is cut.
+    equal : all kernels have the same number of rows, whatever the sizes are.
     """
 
     names: tuple[str, ...]
+    whole: str
     kernels: Stack
     operand: Expression
     biases: Stack | None
@@ -245,7 +249,8 @@ class _Fusion:
         biases = [member.bias for member in members if member.bias is not None]
         bias = self._stack(f"biases_{label}", biases) if biases else None
         equal = len({self.sizes.shape(kernel)[0] for kernel in kernels.parts}) == 1
-        self.lines.append(Split(parts, kernels, operand, bias, equal))
+        whole = self.fresh(f"products_{label}")
+        self.lines.append(Split(parts, whole, kernels, operand, bias, equal))
 
     def _named(self, part: _Part) -> _Part:
         return part if part.own else _Part(self.fresh(part.name), False)

@@ -25,6 +25,9 @@ from gru_sym.syntax import (
 ANY, SUM, PRODUCT, SIGN, ATOM = range(5)
 """How tightly an expression binds in Python."""
 
+LONG = 72
+"""A longer line that multiplies and cuts becomes two."""
+
 
 @dataclass(frozen=True)
 class Speller:
@@ -53,8 +56,13 @@ class Speller:
             case Stack(target=stack, parts=parts):
                 text = ", ".join(self.spell(part) for part in parts)
                 return f"{stack} = {self.library.concatenate.format(parts=text)}"
-            case Split():
-                return f"{', '.join(map(self.names.__getitem__, line.names))} = {self._split(line)}"
+            case Split(names=parts):
+                targets = ", ".join(map(self.names.__getitem__, parts))
+                product = self._stacked_product(line)
+                short = f"{targets} = {self._cut(line, product)}"
+                if len(short) <= LONG:
+                    return short
+                return f"{line.whole} = {product}\n{targets} = {self._cut(line, line.whole)}"
 
     def spell(self, expression: Expression, context: int = ANY) -> str:
         """An expression, in brackets if the context binds more tightly."""
@@ -146,15 +154,15 @@ class Speller:
             return f"{column} * {self.spell(right, ATOM)}", PRODUCT
         return f"{self._operand(left)} @ {self.spell(right, ATOM)}", PRODUCT
 
-    def _split(self, line: Split) -> str:
-        kernels = line.kernels
+    def _stacked_product(self, line: Split) -> str:
         if line.biases is None:
-            array, _ = self._times_kernel(line.operand, kernels.target)
-        else:
-            array = self._linear(line.operand, kernels.target, name(line.biases.target))
+            return self._times_kernel(line.operand, line.kernels.target)[0]
+        return self._linear(line.operand, line.kernels.target, name(line.biases.target))
+
+    def _cut(self, line: Split, array: str) -> str:
         if line.equal:
             return self.library.chunk.format(array=array, count=len(line.names))
-        rows = [f"{self.spell(part, ATOM)}.shape[0]" for part in kernels.parts]
+        rows = [f"{self.spell(part, ATOM)}.shape[0]" for part in line.kernels.parts]
         return self.library.split.format(
             array=array, all=", ".join(rows), all_but_last=", ".join(rows[:-1])
         )
