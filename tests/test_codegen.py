@@ -104,7 +104,10 @@ ODD_CELLS = {
     "names of Python and NumPy": "np = U @ h\nrange = t @ x\nh' = tanh(np + range + outputs)",
     "names of the generator": "h_x = W @ x\nr_h = U @ h\nh' = h_x + r_h * kernels_h + biases_x",
     "every function": "h' = relu(W @ x) + exp(-silu(U @ h)) + softplus(hard_sigmoid(identity(h)))",
-    "an outer product of parameters": "h' = ((u @ v) + U) @ h + W @ x",
+    "a sum of kernels": "h' = ((u @ v) + U) @ h + W @ x",
+    "an outer product of parameters": "c: 1\nc' = v @ h\nh' = ((u @ v) + U) @ h + W @ x",
+    "biases of one number": "c: 1\nd: 1\nc' = v @ x + b\nd' = d * tanh(w @ x + a)\nh' = U @ h",
+    "a whole line and a bias": "a = U @ h + b\nz = V @ h\nh' = tanh(a * z + W @ x)",
     "numbers": "h' = h / 3 - 0.1 * h + 1e-3 * tanh(W @ x) - 2",
     "minus signs": "h' = -(-(W @ x)) - (U @ h - b) - -h",
 }
@@ -191,6 +194,17 @@ def test_the_pass_is_not_written_for_the_gru():
     assert schedule(c).products_per_step == 2
     chain = Cell("h' = tanh(A @ (B @ (C @ h)))")
     assert schedule(chain).products_per_step == 3
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_what_is_subtracted_is_written_so(library):
+    text = source(Cell("h' = tanh(W @ x - b + r * (U @ h))"), library)
+    assert "- b" in text and "-b" not in text and "r * (h @ U.T)" in text
+
+
+def test_a_kernel_that_stands_there_twice_is_stacked_once():
+    text = source(Cell(ODD_CELLS["one kernel, two biases"]))
+    assert "concatenate" not in text and text.function("sequence").count("@ U.T") == 1
 
 
 def test_the_biases_that_meet_are_added_once():

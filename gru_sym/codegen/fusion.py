@@ -136,8 +136,7 @@ class _Group:
         if len(kernels) < len(self.members) or any(m.bias is None for m in self.members):
             kept: dict[_Member, _Part] = {}
             for member, part in self.members.items():
-                bare = _Part(part.name, part.own and member.bias is None)
-                kept.setdefault(_Member(member.kernel, None), bare)
+                kept.setdefault(_Member(member.kernel, None), part)
             self.members = kept
 
 

@@ -29,7 +29,6 @@ class Names:
         own: Iterable[str] = dict.fromkeys(["x", *cell.sizes.shapes])
         for name in own:
             self._own[name] = self(name)
-        self._taken |= self._own.keys()
 
     def __getitem__(self, name: str) -> str:
         """How a name of the cell, or a new one, is written."""

@@ -96,12 +96,9 @@ class Speller:
             case MatrixProduct(left=left, right=right):
                 return self._product(left, right)
             case Times(factors=factors):
-                return " * ".join(self._factor(factor) for factor in factors), PRODUCT
+                return " * ".join(self.spell(factor, SIGN) for factor in factors), PRODUCT
             case Plus(terms=terms):
                 return self._sum(terms)
-
-    def _factor(self, factor: Expression) -> str:
-        return self.spell(factor, ATOM if isinstance(factor, MatrixProduct) else SIGN)
 
     def _sum(self, terms: tuple[Expression, ...]) -> tuple[str, int]:
         text, rest = "", list(terms)
