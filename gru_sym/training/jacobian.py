@@ -6,23 +6,15 @@ certificates are, so that each can catch the other's mistakes. torch is imported
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from gru_sym.cells import Cell
-from gru_sym.syntax import (
-    INPUT,
-    Apply,
-    Expression,
-    MatrixProduct,
-    Minus,
-    Name,
-    Number,
-    Plus,
-    Times,
-)
+from gru_sym.codegen import generate
+from gru_sym.codegen.source import output_first
+from gru_sym.syntax import INPUT
 from gru_sym.training.threads import one_thread
 
 if TYPE_CHECKING:
@@ -76,18 +68,21 @@ def numerical_rank(
     import torch
 
     random = torch.Generator().manual_seed(seed)
-    shapes = {p.name: _shape(cell, p.shape, sizes) for p in cell.parameters}
-    values = {name: _normal(shape, random) for name, shape in shapes.items()}
+    step = generate(cell, "torch").step
+    shapes = {p.name: [int(cell.evaluate(s, sizes)) for s in p.shape] for p in cell.parameters}
+    values = {name: _normal((*shape,), random) for name, shape in shapes.items()}
     points = 2 * sum(tensor.numel() for tensor in values.values()) + 8
     rows = {name: int(cell.symbol(name).shape[0].subs(sizes)) for name in (INPUT, *cell.states)}
-    xs = [_inputs(inputs, (rows[INPUT], points), random) for _ in range(steps)]
-    first = {s: _normal((rows[s], points), random) * (not start_at_zero) for s in cell.states}
+    xs = [_inputs(inputs, (points, rows[INPUT]), random) for _ in range(steps)]
+    states = output_first(cell)
+    first = [_normal((points, rows[state]), random) * (not start_at_zero) for state in states]
 
     def outputs(free: dict[str, Tensor]) -> Tensor:
-        states, seen = first, []
+        now, seen = first, []
         for x in xs:
-            states = evaluate(cell, {**values, **free}, x, states)
-            seen += [states[name].flatten() for name in cell.states]
+            after = step({**values, **free}, x, *now)
+            now = [after] if len(states) == 1 else list(after)
+            seen += [state.flatten() for state in now]
         return torch.cat(seen)
 
     hidden = set(frozen)
@@ -98,70 +93,7 @@ def numerical_rank(
         return _rank(torch.linalg.svdvals(matrix).tolist())
 
 
-def evaluate(
-    cell: Cell, parameters: dict[str, Tensor], x: Tensor, states: dict[str, Tensor]
-) -> dict[str, Tensor]:
-    """The next states. Vectors are columns; further columns are further points.
-
-    >>> import torch
-    >>> one = torch.ones(1, 1, dtype=torch.float64)
-    >>> evaluate(Cell("h' = relu(W @ x + 2 * h)"), {"W": 3 * one}, one, {"h": one})
-    {'h': tensor([[5.]], dtype=torch.float64)}
-    """
-    known = {**parameters, INPUT: x, **states}
-    following: dict[str, Tensor] = {}
-    for equation in cell.program.equations:
-        value = _value(equation.expression, known, following)
-        target = following if equation.target.primed else known
-        target[equation.target.name] = value
-    return following
-
-
-def _value(e: Expression, known: dict[str, Tensor], following: dict[str, Tensor]) -> Any:
-    def value(part: Expression) -> Any:
-        return _value(part, known, following)
-
-    match e:
-        case Number(value=number):
-            return float(number)
-        case Name(name=name, primed=primed):
-            return following[name] if primed else known[name]
-        case Apply(function=function, argument=argument):
-            return _function(function)(value(argument))
-        case MatrixProduct(left=left, right=right):
-            return value(left) @ value(right)
-        case Times(factors=(first, *others)):
-            product = value(first)
-            for factor in others:
-                product = product * value(factor)
-            return product
-        case Plus(terms=terms):
-            return sum(value(term) for term in terms)
-        case Minus(operand=operand):
-            return -value(operand)
-    raise AssertionError(e)  # unreachable: these are all expressions
-
-
-def _function(name: str) -> Callable[[Tensor], Tensor]:
-    """PyTorch's function for one of the cell language's."""
-    import torch
-    from torch.nn import functional
-
-    special = {"hard_sigmoid": "hardsigmoid", "silu": "silu", "softplus": "softplus"}
-    if name == "identity":
-        return lambda u: u
-    found: Callable[[Tensor], Tensor] = (
-        getattr(functional, special[name]) if name in special else getattr(torch, name)
-    )
-    return found
-
-
-def _shape(cell: Cell, shape: tuple[Any, ...], sizes: dict[str, int]) -> tuple[int, int]:
-    rows, columns = (*(int(cell.evaluate(size, sizes)) for size in shape), 1, 1)[:2]
-    return rows, columns
-
-
-def _normal(shape: tuple[int, int], random: Any) -> Tensor:
+def _normal(shape: tuple[int, ...], random: Any) -> Tensor:
     import torch
 
     return torch.randn(shape, generator=random, dtype=torch.float64)
@@ -171,8 +103,8 @@ def _inputs(kind: str, shape: tuple[int, int], random: Any) -> Tensor:
     import torch
 
     if kind == "one-hot":
-        which = torch.randint(shape[0], (shape[1],), generator=random)
-        return torch.eye(shape[0], dtype=torch.float64)[:, which]
+        which = torch.randint(shape[1], (shape[0],), generator=random)
+        return torch.eye(shape[1], dtype=torch.float64)[which]
     return _normal(shape, random) * {"normal": 1, "zero": 0}[kind]
 
 
