@@ -30,6 +30,21 @@ class _Parser(argparse.ArgumentParser):
         raise BadInput(message)
 
 
+class _Once(argparse.Action):
+    """An option that is given once."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        if getattr(namespace, self.dest) != self.default:
+            parser.error(f"{option_string} is given twice")
+        setattr(namespace, self.dest, values)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 if done, 2 with one line on standard error for bad input."""
     sys.set_int_max_str_digits(0)  # sizes have any length
@@ -76,7 +91,12 @@ def _parser() -> argparse.ArgumentParser:
     count = commands.add_parser("count", help="the exact number of parameters")
     _add_sizes(count)
     count.add_argument(
-        "--layers", type=_positive, default=1, metavar="L", help="number of stacked layers"
+        "--layers",
+        action=_Once,
+        type=_positive,
+        default=1,
+        metavar="L",
+        help="number of stacked layers",
     )
     count.add_argument("--bidirectional", action="store_true", help="both directions")
     count.set_defaults(run=_count)
@@ -103,8 +123,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_sizes(command: argparse.ArgumentParser) -> None:
     command.add_argument("cell", metavar="CELL", help=CELL_HELP)
-    command.add_argument("-m", type=_positive, metavar="INPUT", help="input size")
-    command.add_argument("-n", type=_positive, metavar="HIDDEN", help="hidden size")
+    command.add_argument("-m", action=_Once, type=_positive, metavar="INPUT", help="input size")
+    command.add_argument("-n", action=_Once, type=_positive, metavar="HIDDEN", help="hidden size")
     command.add_argument(
         "--set", type=_assignment, action="append", default=[], metavar="k=4", help="any other size"
     )

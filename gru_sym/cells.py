@@ -275,7 +275,8 @@ def _heading(text: str) -> list[str]:
     for line in text.splitlines():
         if line.strip() and not line.lstrip().startswith("#"):
             break
-        note = line.strip().lstrip("#").strip()
+        # A comment may hold anything; a title must not reach a terminal's controls.
+        note = "".join(c for c in line if c.isprintable()).strip().lstrip("#").strip()
         if note:
             notes.append(note)
     return notes

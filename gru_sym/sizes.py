@@ -33,6 +33,9 @@ from gru_sym.unification import Dimension, Equalities, Size
 
 INPUT_SIZE, STATE_SIZE, FREE_SIZE = "m", "n", "k"
 
+NO_SIZES = frozenset({"self", "by", "steps", "observed"})
+"""Names of other arguments in functions that take sizes by name."""
+
 REGROUP = "; * and @ group from the left, so write r * (W @ h) for r * W @ h"
 
 Shape = tuple[Size, Size]
@@ -184,10 +187,12 @@ class _Inference:
         if scalar and declaration.name in self.taken:
             message = f"{declaration.name} is the name of a size; choose another for this scalar"
             self.program.fail(declaration.place, message)
-        if isinstance(size, str) and (hasattr(sympy, size) or keyword.iskeyword(size)):
+        if isinstance(size, str) and (
+            hasattr(sympy, size) or keyword.iskeyword(size) or size in NO_SIZES
+        ):
             self.program.fail(
                 declaration.place,
-                f"{size} has a meaning of its own in SymPy or Python; "
+                f"{size} has a meaning of its own in SymPy, Python or gru_sym; "
                 f"choose another name for this size",
             )
         return Dimension(

@@ -272,3 +272,22 @@ def test_gpu_says_that_there_is_none(run, tmp_path):
 def test_gpu_into_no_folder_measures_nothing(run, tmp_path):
     code, out, err = run("gpu", "--record", str(tmp_path / "no" / "a.json"), "--device", "cpu")
     assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.parametrize("option", ["-m", "-n", "--layers"])
+def test_an_option_given_twice_is_refused(run, option):
+    code, out, err = run("count", "gru.pytorch", option, "8", option, "9")
+    assert (code, out) == (2, "") and f"{option} is given twice" in err
+
+
+def test_a_title_cannot_steer_the_terminal(run):
+    code, out, _ = run("show", "-", stdin="# red \x1b[31m title\nh' = W @ x")
+    assert code == 0 and "\x1b" not in out and "title" in out
+
+
+@pytest.mark.parametrize("size", ["self", "by", "steps", "observed", "beta", "lambda"])
+def test_a_size_that_could_not_be_given_by_name_is_refused(run, size):
+    code, out, err = run(
+        "effective", "-", "-m", "2", "-n", "3", stdin=f"v: {size}\nv = A @ x\nh' = B @ v"
+    )
+    assert (code, out, err.count("\n")) == (2, "", 1)
