@@ -5,44 +5,29 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gru_sym.cells import Cell
+from gru_sym.arguments import (
+    CELL_HELP,
+    BadInput,
+    Once,
+    assignment,
+    positive,
+    read_cell,
+    sizes_given,
+)
 from gru_sym.errors import CellError
-from gru_sym.language import MAX_TEXT
 from gru_sym.layers import Layer
 from gru_sym.lookup import UnknownCell, catalogue
 from gru_sym.render import Table, cell_text
-
-CELL_HELP = "a catalogue id, a file of equations, or - for standard input"
-
-
-class BadInput(Exception):
-    """What the user gave cannot be used; the message is one line."""
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise BadInput(message)
-
-
-class _Once(argparse.Action):
-    """An option that is given once."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        if getattr(namespace, self.dest) != self.default:
-            parser.error(f"{option_string} is given twice")
-        setattr(namespace, self.dest, values)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -89,11 +74,11 @@ def _parser() -> argparse.ArgumentParser:
     show.set_defaults(run=_show)
 
     count = commands.add_parser("count", help="the exact number of parameters")
-    _add_sizes(count)
+    _addsizes_given(count)
     count.add_argument(
         "--layers",
-        action=_Once,
-        type=_positive,
+        action=Once,
+        type=positive,
         default=1,
         metavar="L",
         help="number of stacked layers",
@@ -102,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     count.set_defaults(run=_count)
 
     effective = commands.add_parser("effective", help="how many of them count, with a proof")
-    _add_sizes(effective)
+    _addsizes_given(effective)
     effective.set_defaults(run=_effective)
 
     code = commands.add_parser("code", help="the cell as a Python module, to read or to paste")
@@ -121,12 +106,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_sizes(command: argparse.ArgumentParser) -> None:
+def _addsizes_given(command: argparse.ArgumentParser) -> None:
     command.add_argument("cell", metavar="CELL", help=CELL_HELP)
-    command.add_argument("-m", action=_Once, type=_positive, metavar="INPUT", help="input size")
-    command.add_argument("-n", action=_Once, type=_positive, metavar="HIDDEN", help="hidden size")
+    command.add_argument("-m", action=Once, type=positive, metavar="INPUT", help="input size")
+    command.add_argument("-n", action=Once, type=positive, metavar="HIDDEN", help="hidden size")
     command.add_argument(
-        "--set", type=_assignment, action="append", default=[], metavar="k=4", help="any other size"
+        "--set", type=assignment, action="append", default=[], metavar="k=4", help="any other size"
     )
 
 
@@ -144,7 +129,7 @@ def _list(options: argparse.Namespace) -> str:
 
 
 def _show(options: argparse.Namespace) -> str:
-    cell = _cell(options.cell)
+    cell = read_cell(options.cell)
     if not options.json:
         return cell_text(cell)
     parameters = [
@@ -173,9 +158,9 @@ def _show(options: argparse.Namespace) -> str:
 
 
 def _count(options: argparse.Namespace) -> str:
-    cell = _cell(options.cell)
+    cell = read_cell(options.cell)
     layer = Layer(cell, options.layers, options.bidirectional)
-    sizes = _sizes(options, layer)
+    sizes = sizes_given(options, layer)
     numbers = {
         name: getattr(layer, name)(**sizes) if sizes or not layer.size_names else None
         for name in ("count", "weights", "biases")
@@ -205,8 +190,8 @@ def _count(options: argparse.Namespace) -> str:
 def _effective(options: argparse.Namespace) -> str:
     from gru_sym.redundancy import effective_count
 
-    cell = _cell(options.cell)
-    sizes = _sizes(options, cell)
+    cell = read_cell(options.cell)
+    sizes = sizes_given(options, cell)
     formula = effective_count(cell)
     count = effective_count(cell, observed="sequence", steps=1, **sizes) if sizes else formula
     if options.json:
@@ -228,7 +213,7 @@ def _effective(options: argparse.Namespace) -> str:
 def _code(options: argparse.Namespace) -> str:
     from gru_sym.codegen import source
 
-    cell = _cell(options.cell)
+    cell = read_cell(options.cell)
     text = source(cell, options.library)
     if options.json:
         return json.dumps({"cell": cell.name, "library": options.library, "source": text})
@@ -248,72 +233,6 @@ def _gpu(options: argparse.Namespace) -> str:
         commit=options.commit,
         progress=lambda line: _write(sys.stderr, line),
     )
-
-
-def _sizes(options: argparse.Namespace, layer: Layer | Cell) -> dict[str, int]:
-    """The sizes given, checked to be all or none of those the count needs."""
-    given = [("m", options.m), ("n", options.n), *options.set]
-    sizes: dict[str, int] = {}
-    for name, value in given:
-        if value is None:
-            continue
-        if name in sizes:
-            raise BadInput(f"the size {name} is given twice")
-        sizes[name] = value
-    missing = [name for name in layer.size_names if name not in sizes]
-    if sizes and missing:
-        how = ", ".join(
-            f"-{name} SIZE" if name in ("m", "n") else f"--set {name}=SIZE" for name in missing
-        )
-        name = layer.name if isinstance(layer, Cell) else layer.cell.name
-        raise BadInput(f"{name} also needs {how}")
-    return sizes
-
-
-def _cell(argument: str) -> Cell:
-    """The cell that an argument of the command line means."""
-    if not argument:
-        raise BadInput(f"CELL is empty; it is {CELL_HELP}")
-    if argument == "-":
-        if sys.stdin is None:
-            raise BadInput("standard input is closed")
-        return Cell(
-            _decode(sys.stdin.buffer.read(4 * MAX_TEXT + 1), "standard input"), "standard input"
-        )
-    if argument in catalogue:
-        return catalogue[argument]
-    path = Path(argument)
-    if not os.path.exists(argument) and not re.search(r"[/\\]|\.(?:cell|txt)$", argument):
-        return catalogue[argument]  # which says what the catalogue has
-    try:
-        with path.open("rb") as file:
-            return Cell(_decode(file.read(4 * MAX_TEXT + 1), argument), argument)
-    except OSError as error:
-        raise BadInput(f"{argument} cannot be read: {error.strerror}") from error
-    except CellError as error:
-        raise BadInput(f"{argument}, {error.summary}") from error
-
-
-def _decode(raw: bytes, name: str) -> str:
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{name} is not text in UTF-8: byte {error.start} cannot be read") from error
-
-
-def _positive(text: str) -> int:
-    if not re.fullmatch(r"[0-9]+", text) or not text.strip("0"):
-        raise argparse.ArgumentTypeError(
-            f"a size is a positive whole number, such as 128, not {text!r}"
-        )
-    return int(text)
-
-
-def _assignment(text: str) -> tuple[str, int]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.isidentifier():
-        raise argparse.ArgumentTypeError(f"write a size as k=4, not {text!r}")
-    return name, _positive(value)
 
 
 if __name__ == "__main__":

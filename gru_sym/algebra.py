@@ -10,7 +10,7 @@ import sympy as sp
 
 from gru_sym.functions import FUNCTIONS
 from gru_sym.scope import Program
-from gru_sym.sizes import Sizes
+from gru_sym.shapes import Sizes
 from gru_sym.syntax import (
     Apply,
     Equation,

@@ -14,7 +14,8 @@ from gru_sym.algebra import Algebra, size_expression
 from gru_sym.latex import LatexWriter
 from gru_sym.roles import BIAS, gates, output_state, roles
 from gru_sym.scope import read
-from gru_sym.sizes import Reason, Shape, explain, infer
+from gru_sym.shapes import Shape
+from gru_sym.sizes import Reason, explain, infer
 from gru_sym.syntax import INPUT
 
 SizeValue: TypeAlias = int | sp.Expr

@@ -8,7 +8,7 @@ from math import prod
 
 from gru_sym.functions import LATEX
 from gru_sym.scope import Program
-from gru_sym.sizes import Sizes
+from gru_sym.shapes import Sizes
 from gru_sym.syntax import (
     INPUT,
     Apply,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gru_sym.scope import Program
-from gru_sym.sizes import Sizes
+from gru_sym.shapes import Sizes
 from gru_sym.syntax import (
     INPUT,
     Apply,

@@ -17,6 +17,7 @@ import sympy
 
 from gru_sym.errors import Place
 from gru_sym.scope import Program
+from gru_sym.shapes import Sizes
 from gru_sym.syntax import (
     INPUT,
     Apply,
@@ -37,44 +38,6 @@ NO_SIZES = frozenset({"self", "by", "steps", "observed"})
 """Names of other arguments in functions that take sizes by name."""
 
 REGROUP = "; * and @ group from the left, so write r * (W @ h) for r * W @ h"
-
-Shape = tuple[Size, Size]
-"""Rows and columns; a vector has one column, a scalar one of each."""
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """The inferred shapes of a cell.
-
-    Attributes
-    ----------
-    shapes : name -> (rows, columns), for the input, the states, the values and the parameters.
-    scalars : the names that spread over vectors: parameters and values declared `: 1`, and
-        values computed from scalars alone.
-    free : the sizes that nothing fixed and that were given a name here.
-    """
-
-    shapes: dict[str, Shape]
-    scalars: frozenset[str]
-    free: tuple[str, ...]
-
-    def is_scalar(self, expression: Expression) -> bool:
-        """Whether an expression is a number or a scalar, which spreads over vectors."""
-        return _is_scalar(expression, self.scalars)
-
-    def shape(self, expression: Expression) -> Shape:
-        """Rows and columns of an expression."""
-        match expression:
-            case Number():
-                return (1, 1)
-            case Name(name=name):
-                return self.shapes[name]
-            case Apply(argument=operand) | Minus(operand=operand):
-                return self.shape(operand)
-            case MatrixProduct(left=left, right=right):
-                return self.shape(left)[0], self.shape(right)[1]
-            case Times(factors=parts) | Plus(terms=parts):
-                return self.shape(next((p for p in parts if not self.is_scalar(p)), parts[0]))
 
 
 def infer(program: Program) -> Sizes:
@@ -120,20 +83,6 @@ def explain(program: Program, name: str) -> tuple[Reason, Reason]:
     inference.run()
     rows, columns = (inference.reason(dimension) for dimension in inference.shapes[name])
     return rows, columns
-
-
-def _is_scalar(expression: Expression, scalars: frozenset[str] | set[str]) -> bool:
-    match expression:
-        case Number():
-            return True
-        case Name(name=name):
-            return name in scalars
-        case Apply(argument=operand) | Minus(operand=operand):
-            return _is_scalar(operand, scalars)
-        case Times(factors=parts) | Plus(terms=parts):
-            return all(_is_scalar(part, scalars) for part in parts)
-        case MatrixProduct():
-            return False
 
 
 @dataclass(frozen=True)

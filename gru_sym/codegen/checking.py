@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gru_sym.codegen.dialects import Library
-from gru_sym.sizes import Shape
+from gru_sym.shapes import Shape
 from gru_sym.syntax import INPUT
 from gru_sym.unification import Size
 

@@ -20,7 +20,7 @@ from gru_sym.codegen.terms import (
     reads_only,
     times,
 )
-from gru_sym.sizes import Sizes
+from gru_sym.shapes import Sizes
 from gru_sym.syntax import (
     Apply,
     Expression,

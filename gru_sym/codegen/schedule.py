@@ -18,7 +18,7 @@ from gru_sym.cells import Cell
 from gru_sym.codegen.fusion import Assign, Line, Split, Stack, fuse
 from gru_sym.codegen.names import Names
 from gru_sym.codegen.terms import Reader, apply, minus, name, plus, product, times
-from gru_sym.sizes import Sizes
+from gru_sym.shapes import Sizes
 from gru_sym.syntax import (
     INPUT,
     Apply,

@@ -14,7 +14,7 @@ from gru_sym.codegen.names import Names
 from gru_sym.codegen.schedule import Schedule, schedule
 from gru_sym.codegen.spelling import Speller
 from gru_sym.codegen.terms import Reader, name
-from gru_sym.sizes import Shape
+from gru_sym.shapes import Shape
 from gru_sym.syntax import INPUT, Apply, Expression, children, names
 from gru_sym.unification import Size
 

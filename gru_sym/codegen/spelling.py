@@ -10,7 +10,7 @@ from gru_sym.codegen.dialects import Library
 from gru_sym.codegen.fusion import Assign, Line, Split, Stack
 from gru_sym.codegen.names import Names
 from gru_sym.codegen.terms import name, reads_only
-from gru_sym.sizes import Sizes
+from gru_sym.shapes import Sizes
 from gru_sym.syntax import (
     Apply,
     Expression,

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from gru_sym.errors import Place
 from gru_sym.scope import Program
-from gru_sym.sizes import Sizes
+from gru_sym.shapes import Sizes
 from gru_sym.syntax import (
     Apply,
     Expression,

@@ -24,7 +24,7 @@ from gru_sym.redundancy.polynomials import (
     is_scalar,
 )
 from gru_sym.redundancy.sites import HOLE, Site, constant_functions, constant_site
-from gru_sym.sizes import Sizes
+from gru_sym.shapes import Sizes
 
 
 @dataclass(frozen=True)

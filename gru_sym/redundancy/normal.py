@@ -24,7 +24,7 @@ from gru_sym.redundancy.polynomials import (
     reciprocal,
 )
 from gru_sym.scope import Program
-from gru_sym.sizes import Sizes
+from gru_sym.shapes import Sizes
 from gru_sym.syntax import (
     INPUT,
     Apply,
