@@ -214,7 +214,10 @@ def _code(options: argparse.Namespace) -> str:
     from gru_sym.codegen import source
 
     cell = read_cell(options.cell)
-    text = source(cell, options.library)
+    try:
+        text = source(cell, options.library)
+    except CellError as error:
+        raise BadInput(f"{cell.name}, {error.summary}") from error
     if options.json:
         return json.dumps({"cell": cell.name, "library": options.library, "source": text})
     return text.rstrip("\n")

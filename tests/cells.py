@@ -91,3 +91,44 @@ def cell_texts(draw: st.DrawFn) -> str:
     used = "".join(f" + {name}" for name, _ in values)
     lines.append(f"h' = W{next(counter)} @ h + {vector('n', 3)}{used}")
     return "\n".join(lines)
+
+
+@st.composite
+def tangled_texts(draw: st.DrawFn) -> str:
+    """A random cell that uses few names over and over: tied kernels, shared biases, two states."""
+    states = draw(st.sampled_from([["h"], ["c", "h"], ["h", "c"]]))
+    known = [*states, "b1", "b2"]
+
+    def kernel() -> str:
+        pool = ["U1", "U2", "(U1 + U2)", "(-U1)", "(a * U2)", "(U1 @ U2)"]
+        return draw(st.sampled_from(pool))
+
+    def term(depth: int) -> str:
+        kind = draw(st.integers(0, 6 if depth else 2))
+        if kind == 0:
+            return draw(st.sampled_from(known))
+        if kind == 1:
+            return f"{kernel()} @ {draw(st.sampled_from([k for k in known if k[0] != 'b']))}"
+        if kind == 2:
+            return (
+                f"{draw(st.sampled_from(['W1', 'W2']))} @ {draw(st.sampled_from(['x', 'tanh(x)']))}"
+            )
+        if kind == 3:
+            return f"tanh({term(depth - 1)})"
+        if kind == 4:
+            return f"(1 - a) * ({term(depth - 1)} + b1)"
+        sign = draw(st.sampled_from([" + ", " - ", " * "]))
+        return f"({term(depth - 1)}){sign}({term(depth - 1)})"
+
+    lines = ["a: 1"]
+    values = []
+    for index in range(draw(st.integers(0, 3))):
+        lines.append(f"v{index} = {term(2)} + a * h")
+        known.append(f"v{index}")
+        values.append(f"v{index}")
+    for state in states:
+        # Every value is used, and both states are bounded.
+        used = "".join(f" + {value}" for value in values)
+        lines.append(f"{state}' = tanh({term(2)} + {term(1)} + W1 @ x + a * {state}{used})")
+        known.append(f"{state}'")
+    return "\n".join(lines)

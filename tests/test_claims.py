@@ -200,7 +200,7 @@ def test_c8_two_linear_layers_hold_as_many_numbers():
 
 
 def test_c8_two_linear_layers_compute_pytorch_s_gru():
-    """With the layer's own tensors; the answer's form needs a third, of r * h."""
+    """With the layer's own tensors. The answer's form has to call the second layer twice."""
     of_x, of_h, real = torch.nn.Linear(8, 48), torch.nn.Linear(16, 48), torch.nn.GRUCell(8, 16)
     of_x.load_state_dict({"weight": real.weight_ih, "bias": real.bias_ih})
     of_h.load_state_dict({"weight": real.weight_hh, "bias": real.bias_hh})

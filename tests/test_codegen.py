@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
-from cells import cell_texts, column_free, random_arrays, run_text, shapes_at
+from cells import cell_texts, column_free, random_arrays, run_text, shapes_at, tangled_texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,21 +47,25 @@ def check_against_text(
     draw = np.random.default_rng(6)
     x = spread * draw.normal(size=(steps, *batch, shapes["x"][0]))
     first = [spread * draw.normal(size=(*batch, shapes[state][0])) for state in routine.states]
-    expected, states = [], first
+    expected, all_states, states = [], [], first
     for t in range(steps):
         columns = {"x": x[t], **dict(zip(routine.states, states, strict=True))}
         states = by_columns(c, arrays, columns, routine.states, batch)
+        all_states.append(states)
         expected.append(states[0])
 
     given_x, given_states = as_library(library, x), [as_library(library, s) for s in first]
     one = as_tuple(routine.step(parameters, given_x[0], *given_states))
-    close(one[0], expected[0])
+    for ours, theirs in zip(one, all_states[0], strict=True):
+        close(ours, theirs)
     outputs, last = routine.sequence(parameters, given_x, *given_states)
     close(outputs, np.stack(expected))
     for ours, theirs in zip(as_tuple(last), states, strict=True):
         close(ours, theirs)
     swapped = as_library(library, np.moveaxis(x, 0, -2))
-    turned, _ = routine.sequence(parameters, swapped, *given_states, batch_first=True)
+    turned, turned_last = routine.sequence(parameters, swapped, *given_states, batch_first=True)
+    for ours, theirs in zip(as_tuple(turned_last), states, strict=True):
+        close(ours, theirs)
     close(np.moveaxis(np.asarray(turned), -2, 0), outputs)
 
 
@@ -107,6 +111,10 @@ ODD_CELLS = {
     "a sum of kernels": "h' = ((u @ v) + U) @ h + W @ x",
     "an outer product of parameters": "c: 1\nc' = v @ h\nh' = ((u @ v) + U) @ h + W @ x",
     "biases of one number": "c: 1\nd: 1\nc' = v @ x + b\nd' = d * tanh(w @ x + a)\nh' = U @ h",
+    "a line with a bias and the same without": "a = V @ h + b\nz = V @ h\nh' = a * z + W @ x",
+    "a tied kernel": "r = tanh(b + W @ x + U @ h)\nh' = tanh(d + W @ x) * r",
+    "a state whose size nothing tells": "c: p\nc' = 0.5 * c\nh' = tanh(W @ x + U @ h)",
+    "a negative kernel": "h' = W @ x + (-U) @ h + (-V) @ h",
     "a whole line and a bias": "a = U @ h + b\nz = V @ h\nh' = tanh(a * z + W @ x)",
     "numbers": "h' = h / 3 - 0.1 * h + 1e-3 * tanh(W @ x) - 2",
     "minus signs": "h' = -(-(W @ x)) - (U @ h - b) - -h",
@@ -123,6 +131,12 @@ def test_odd_cells(what, library):
 @given(cell_texts(), st.sampled_from(LIBRARIES))
 def test_any_cell(text, library):
     # Small numbers: a state that is squared twice a step must not outgrow the oracle's exp.
+    check_against_text(Cell(text), library, batch=(2,), steps=2, spread=0.25)
+
+
+@settings(max_examples=80, deadline=None)
+@given(tangled_texts(), st.sampled_from(LIBRARIES))
+def test_any_cell_that_uses_its_parameters_again(text, library):
     check_against_text(Cell(text), library, batch=(2,), steps=2, spread=0.25)
 
 
@@ -283,7 +297,9 @@ BAD = {
     "no time axis": ("x", lambda a: a[0, 0], r"x has shape \(3,\); expected one step or more"),
     "batch": ("h", lambda a: a[:1], r"h has shape \(1, 5\); expected \(2, 5\)"),
     "state size": ("h", lambda a: a[:, :4], r"h has shape \(2, 4\); expected \(2, 5\)"),
-    "bias": ("b_hz", lambda a: a[:4], r"b_hz has shape \(4,\); expected \(5,\)"),
+    "bias": ("b_hz", lambda a: a[:4], r"b_hz has shape \(4,\); expected \(5,\), as n is 5 in W_ir"),
+    "first kernel": ("W_ir", lambda a: a[:4], r"b_ir .*\(5,\); expected \(4,\), as n is 4 in W_ir"),
+    "an axis too many": ("W_ir", lambda a: a[None], r"W_ir has shape \(1, 5, 3\); expected"),
     "kernel": ("W_hz", lambda a: a[:, :3], r"W_hz has shape \(5, 3\); expected \(5, 5\)"),
     "missing": ("W_hz", lambda a: None, r"parameter W_hz is missing; its shape is \('n', 'n'\)"),
     "no array": ("b_hz", lambda a: [1.0] * 5, r"b_hz must be .*, not list"),
@@ -331,7 +347,44 @@ def test_an_unknown_parameter_is_named():
 
 
 def test_a_state_whose_size_nothing_tells_must_be_given():
-    assert "def sequence(parameters, x, h, batch_first=False)" in source(Cell("h' = 0.5 * h"))
+    routine = generate(Cell("h' = 0.5 * h"))
+    with pytest.raises(ValueError, match=r"h must be given; nothing else tells its size"):
+        routine.sequence({}, np.ones((2, 3)))
+    assert routine.sequence({}, np.ones((2, 3)), np.ones(4))[1].shape == (4,)
+
+
+def test_matrices_are_not_put_in_without_end():
+    """Each line doubles: 20 of them would be a million products."""
+    lines = ["M0 = (W @ x) @ r", *(f"M{i + 1} = M{i} + M{i}" for i in range(20)), "h' = M20 @ h"]
+    with pytest.raises(CellError, match="more than 100 times"):
+        source(Cell("\n".join(lines)))
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_step_wants_its_state(library):
+    given = good(library)
+    x, _ = given.pop("x"), given.pop("h")
+    with pytest.raises(TypeError, match=r"h must be .*, not NoneType"):
+        generate(cell("gru.pytorch"), library).step(given, x[0], None)
+
+
+def test_an_option_is_not_taken_for_a_state():
+    given = good()
+    x, h = given.pop("x"), given.pop("h")
+    with pytest.raises(TypeError, match="positional"):
+        generate(cell("gru.pytorch")).sequence(given, x, h, h)
+
+
+def test_the_same_cell_is_the_same_function():
+    """torch.compile keeps what it compiled by the identity of a function."""
+    assert (
+        generate(cell("gru.pytorch")).step
+        is generate(Cell(cell("gru.pytorch").text, "gru.pytorch")).step
+    )
+
+
+def test_what_is_imported_is_used():
+    assert "functional" not in source(Cell("h' = tanh(W @ x + U @ h)"), "torch")
 
 
 # Types, and the tools that PyTorch users build on

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ from gru_sym.codegen import generate
 from gru_sym.codegen.stacked import Stack
 from gru_sym.layers import Layer
 from gru_sym.libraries.pytorch import cell_of, named_parameters
-from gru_sym.libraries.pytorch_comparison import compare
+from gru_sym.libraries.pytorch_comparison import Comparison, compare, worst
 
 DEVICES = [
     "cpu",
@@ -103,20 +105,22 @@ def test_packed_sequences(module, data):
     """Each sequence has a length of its own; its backward pass begins at its own last step."""
     batch, steps = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 5))
     lengths = data.draw(st.lists(st.integers(1, steps), min_size=batch, max_size=batch))
-    lengths[data.draw(st.integers(0, batch - 1))] = steps
     shape = (batch, steps) if module.batch_first else (steps, batch)
-    x = torch.randn(*shape, module.input_size, dtype=torch.float64)
+    x = torch.randn(*shape, module.input_size, dtype=torch.float64, requires_grad=True)
     states = first_states(module, batch)
     packed = nn.utils.rnn.pack_padded_sequence(
         x, torch.tensor(lengths), batch_first=module.batch_first, enforce_sorted=False
     )
-    with torch.no_grad():
-        out, last = module(packed, tuple(states) if len(states) > 1 else states[0])
-        theirs, _ = nn.utils.rnn.pad_packed_sequence(out, batch_first=module.batch_first)
+    out, last = module(packed, tuple(states) if len(states) > 1 else states[0])
+    theirs, _ = nn.utils.rnn.pad_packed_sequence(
+        out, batch_first=module.batch_first, total_length=steps
+    )
     ours, our_last = Stack(cell_of(module)[1], "torch").sequence(
         named_parameters(module), x, *states, batch_first=module.batch_first, lengths=lengths
     )
     close(ours, theirs)
+    weights = torch.randn_like(theirs)
+    close(*(torch.autograd.grad(y, x, weights, retain_graph=True)[0] for y in (ours, theirs)))
     for own, other in zip(as_tuple(our_last), as_tuple(last), strict=True):
         close(own, other)
 
@@ -221,3 +225,61 @@ def test_lengths_that_do_not_fit_are_refused(lengths):
     stack = Stack(cell_of(module)[1], "torch")
     with pytest.raises(ValueError, match=r"do not fit x of shape \(5, 2, 3\)"):
         stack.sequence(named_parameters(module), torch.zeros(5, 2, 3), lengths=lengths)
+
+
+def test_what_is_no_number_is_noticed_wherever_it_stands():
+    assert math.isnan(worst(0.0, math.nan, 1.0)) and math.isnan(worst(math.nan, 0.0))
+    assert math.isnan(Comparison(0.0, math.nan, 0.0, 1).largest)
+    module = nn.LSTM(3, 4, dtype=torch.float64)
+    own = {name: tensor.clone() for name, tensor in named_parameters(module).items()}
+    own["W_ho_l0"][0, 0] = math.nan
+    x = torch.randn(5, 2, 3, dtype=torch.float64)
+    assert not compare(module, x, parameters=own).largest <= 1e300
+
+
+def test_comparing_leaves_the_layer_as_it_was():
+    module = nn.GRU(3, 4)
+    module(torch.ones(5, 3))[0].sum().backward()
+    before = {name: p.grad.clone() for name, p in module.named_parameters()}
+    state = torch.random.get_rng_state()
+    compare(module, torch.ones(5, 2, 3))
+    assert all(torch.equal(p.grad, before[name]) for name, p in module.named_parameters())
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_dropout_and_nothing_are_not_compared():
+    with pytest.raises(ValueError, match=r"dropout is random; compare the layer in eval\(\)"):
+        compare(nn.GRU(3, 4, num_layers=2, dropout=0.5), torch.ones(5, 2, 3))
+    with pytest.raises(ValueError, match=r"x has shape \(5, 0, 3\); there is nothing"):
+        compare(nn.GRU(3, 4), torch.ones(5, 0, 3))
+
+
+STATE = torch.zeros(2, 2, 4)
+BAD_STACK = {
+    "missing": ({"W_hn_l1": None}, (), {}, "the parameter W_hn_l1 is missing"),
+    "unknown": ({"W_hn_l7": torch.ones(4, 4)}, (), {}, "the parameter W_hn_l7 is not a parameter"),
+    "in a layer": ({"W_hn_l1": torch.ones(3, 4)}, (), {}, r"in _l1: W_hn has shape \(3, 4\)"),
+    "too many rows": ({}, (torch.zeros(7, 2, 4),), {}, r"\(7, 2, 4\); expected \(2, 2, 'n'\)"),
+    "too few rows": ({}, (torch.zeros(1, 2, 4),), {}, r"h has shape \(1, 2, 4\); expected"),
+    "another batch": ({}, (torch.zeros(2, 9, 4),), {"lengths": [5, 3]}, r"h has shape \(2, 9, 4\)"),
+    "another size": ({}, (torch.zeros(2, 2, 3),), {}, r"in _l0: h has shape \(2, 3\)"),
+    "two states": ({}, (STATE, STATE), {}, "2 states are given; expected h, or none"),
+    "no state": ({}, (None,), {}, r"h has shape \(\); expected"),
+}
+
+
+@pytest.mark.parametrize("what", list(BAD_STACK))
+def test_bad_input_of_a_stack_is_named(what):
+    changed, states, options, message = BAD_STACK[what]
+    module = nn.GRU(3, 4, num_layers=2)
+    given = {k: v for k, v in {**named_parameters(module), **changed}.items() if v is not None}
+    with pytest.raises(ValueError, match=message):
+        Stack(cell_of(module)[1], "torch").sequence(given, torch.zeros(5, 2, 3), *states, **options)
+
+
+def test_a_length_is_a_whole_number():
+    module = nn.GRU(3, 4)
+    with pytest.raises(TypeError, match="integer"):
+        Stack(cell_of(module)[1], "torch").sequence(
+            named_parameters(module), torch.zeros(5, 2, 3), lengths=[2.9, 5]
+        )

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from gru_sym.codegen import generate
-from gru_sym.gpu import bias_modes, evidence, record, speed, timing
+from gru_sym.gpu import accuracy, bias_modes, evidence, record, speed, timing
 from gru_sym.gpu.cudnn import GATES, BiasMode, Region
 from gru_sym.gpu.evidence_rules import RULES, agrees
 from gru_sym.gpu.mode_cells import cells_of, region_of
@@ -289,3 +289,9 @@ def test_a_graph_computes_what_its_code_does():
 def test_a_shape_of_the_library_is_timed_in_every_form():
     forms = speed._beside_library("LSTM", Shape(3, 2, 4, 5), dry_plan("cuda"))
     assert list(forms[speed.FORWARD]) == ["library", "eager", "graph"]
+
+
+def test_an_error_that_is_no_number_is_not_lost():
+    """Python's max forgets a NaN that does not stand first."""
+    one = torch.ones(2)
+    assert math.isnan(accuracy.largest_error({"a": one, "b": one * math.nan}, {"a": one, "b": one}))

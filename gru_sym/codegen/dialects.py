@@ -12,6 +12,8 @@ class Library:
 
     Attributes
     ----------
+    imports : the second one only where something of it is used.
+    on_one_device : whether arrays have devices, which must agree.
     functions : name in the cell language -> what is called.
     helpers : name in the cell language -> the definition of a function of that name, where the
         library has none.
@@ -24,6 +26,7 @@ class Library:
     name: str
     title: str
     imports: tuple[str, ...]
+    on_one_device: bool
     array: str
     array_title: str
     not_floating: str
@@ -44,10 +47,11 @@ NUMPY = Library(
     name="numpy",
     title="NumPy",
     imports=("import numpy as np",),
+    on_one_device=False,
     array="(np.ndarray, np.generic)",
     array_title="a NumPy array",
     not_floating='x.dtype.kind != "f"',
-    zeros="np.zeros({shape}, x.dtype)",
+    zeros="np.zeros({shape}, {x}.dtype)",
     zeros_like="np.zeros_like({array})",
     concatenate="np.concatenate([{parts}])",
     stack="np.stack({array})",
@@ -71,10 +75,11 @@ TORCH = Library(
     name="torch",
     title="PyTorch",
     imports=("import torch", "import torch.nn.functional as F"),
+    on_one_device=True,
     array="torch.Tensor",
     array_title="a torch.Tensor",
     not_floating="not x.dtype.is_floating_point",
-    zeros="x.new_zeros({shape})",
+    zeros="{x}.new_zeros({shape})",
     zeros_like="torch.zeros_like({array})",
     concatenate="torch.cat([{parts}])",
     stack="torch.stack({array})",

@@ -136,7 +136,9 @@ class _Group:
         if len(kernels) < len(self.members) or any(m.bias is None for m in self.members):
             kept: dict[_Member, _Part] = {}
             for member, part in self.members.items():
-                kept.setdefault(_Member(member.kernel, None), part)
+                # Without its bias the part is no longer the line that has this name.
+                bare = part if member.bias is None else _Part(part.name, False)
+                kept.setdefault(_Member(member.kernel, None), bare)
             self.members = kept
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import builtins
 import itertools
 from collections.abc import Iterable
 
 from gru_sym.cells import Cell
 from gru_sym.functions import FUNCTIONS
 
-RESERVED = frozenset(dir(builtins)) | set(FUNCTIONS) | {"np", "torch", "F", "SHAPES"}
-RESERVED |= {"step", "sequence", "check", "parameters", "batch_first"}
-"""What generated code means something else by."""
+RESERVED = frozenset(FUNCTIONS) | {"np", "torch", "F", "SHAPES", "check", "parameters"}
+RESERVED |= {"batch_first", "range", "ValueError", "__debug__"}
+"""What a generated step or sequence means something else by, or Python does."""
 
 
 class Names:

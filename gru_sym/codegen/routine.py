@@ -7,6 +7,7 @@ import linecache
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -65,6 +66,12 @@ def generate(cell: Cell, library: str = "numpy") -> Routine:
     The functions themselves raise `ValueError` (`TypeError` for what is no array) and name the
     array, its shape or dtype, and the expected one.
     """
+    return _generate(cell, cell.name, library)
+
+
+@cache
+def _generate(cell: Cell, _name: str, library: str) -> Routine:
+    """Once for each cell and name: torch.compile knows a function by its identity."""
     text = source(cell, library)
     name = f"gru_sym_generated_{next(_numbers)}"
     file = f"<{name}: {cell.name} in {library}>"

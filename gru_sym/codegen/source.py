@@ -15,7 +15,8 @@ from gru_sym.codegen.schedule import Schedule, schedule
 from gru_sym.codegen.spelling import Speller
 from gru_sym.codegen.terms import Reader, name
 from gru_sym.shapes import Shape
-from gru_sym.syntax import INPUT, Apply, Expression, children, names
+from gru_sym.syntax import INPUT, Apply, Expression, children
+from gru_sym.syntax import names as tree_names
 from gru_sym.unification import Size
 
 WIDTH = 88
@@ -61,18 +62,17 @@ class _Module:
 
     def text(self) -> str:
         """The whole module."""
-        blocks = [
-            self._heading(),
-            "\n".join(self.library.imports),
-            self._shapes(),
-        ]
-        functions = [
-            *self._helpers(),
-            self._step(),
-            self._sequence(),
-            check(self.library, self.cell.sizes.shapes, self.states),
-        ]
-        return "\n\n".join(blocks) + "\n\n\n" + "\n\n\n".join(functions) + "\n"
+        functions = "\n\n\n".join(
+            [
+                *self._helpers(),
+                self._step(),
+                self._sequence(),
+                check(self.library, self.cell.sizes.shapes, self.states),
+            ]
+        )
+        imports = [line for line in self.library.imports if f"{line.split()[-1]}." in functions]
+        blocks = [self._heading(), "\n".join(imports), self._shapes()]
+        return "\n\n".join(blocks) + f"\n\n\n{functions}\n"
 
     # What stands in front
 
@@ -133,12 +133,15 @@ class _Module:
 
     def _next_names(self, lines: Sequence[Line], names: Names) -> tuple[dict[str, str], list[str]]:
         """What the next state is called: as the state, unless a later line still reads that."""
+        last_read: dict[str, int] = {}
+        for index, line in enumerate(lines):
+            read = (n.name for n in tree_names(_expression(line)) if not n.primed)
+            last_read |= dict.fromkeys(read, index)
         next_names: dict[str, str] = {}
         for index, line in enumerate(lines):
             if isinstance(line, Assign) and line.target.primed:
                 state = line.target.name
-                later = (_expression(other) for other in lines[index + 1 :])
-                still_read = any(_reads(expression, state) for expression in later)
+                still_read = last_read.get(state, -1) > index
                 next_names[state] = names(f"{state}_next") if still_read else names[state]
         late = [s for s in self.states if next_names[s] != names[s]]
         if not late:
@@ -154,13 +157,14 @@ class _Module:
         x, states = names[INPUT], [names[state] for state in self.states]
         outputs, index = names("outputs"), names("t")
         return _function(
-            f"def sequence(parameters, {x}, {self._state_arguments(names)}, batch_first=False):",
-            self._sequence_notes(names),
+            f"def sequence(parameters, {x}, {', '.join(f'{s}=None' for s in states)}, "
+            "*, batch_first=False):",
+            self._sequence_notes(names, outputs),
             [
                 *self._unpack(names, ", -2 if batch_first else 0"),
                 "if batch_first:",
                 f"    {x} = {self.library.moveaxis.format(array=x, source=-2, target=0)}",
-                *(line for state in self.states for line in self._zero_state(state, names)),
+                *self._zero_states(names),
                 *self._before_the_loop(plan, names),
                 "",
                 "# step by step",
@@ -177,46 +181,49 @@ class _Module:
             ],
         )
 
-    def _state_arguments(self, names: Names) -> str:
-        return ", ".join(
-            names[s] + ("=None" if self._size_of_state(s, names) else "") for s in self.states
-        )
-
-    def _sequence_notes(self, names: Names) -> list[str]:
+    def _sequence_notes(self, names: Names, outputs: str) -> list[str]:
         shapes, states = self.cell.sizes.shapes, [names[s] for s in self.states]
         last = "state" if len(states) == 1 else "states"
         given = ", ".join(f"{names[s]} (..., {_size(shapes[s])})" for s in self.states)
-        optional = all(self._size_of_state(state, names) for state in self.states)
+        known = self._size_texts(names)
+        optional = all(shapes[state][0] in known for state in self.states)
         zero = ", zero if not given" if optional else ""
         x, size = names[INPUT], _size(shapes[INPUT])
         output = _size(shapes[self.cell.output])
         return [
-            f"The output after each step, and the last {last}: (outputs, {_tuple(states)}).",
+            f"The output after each step, and the last {last}: ({outputs}, {_tuple(states)}).",
             "",
-            f"Shapes: {x} (T, ..., {size}), outputs (T, ..., {output}); parameters as in SHAPES;",
-            f"with batch_first {x} (..., T, {size}), outputs (..., T, {output}).",
+            f"Shapes: {x} (T, ..., {size}), {outputs} (T, ..., {output}); parameters as in SHAPES;",
+            f"with batch_first {x} (..., T, {size}), {outputs} (..., T, {output}).",
             *_filled(f"The first {last}: {given}{zero}."),
         ]
 
-    def _size_of_state(self, state: str, names: Names) -> str:
-        """An expression for the size of a state; empty if only the state itself tells it."""
-        size = self.cell.sizes.shapes[state][0]
-        if isinstance(size, int):
-            return str(size)
+    def _size_texts(self, names: Names) -> dict[Size, str]:
+        """An expression for each size that a parameter or x tells."""
+        shapes = self.cell.sizes.shapes
+        found: dict[Size, str] = {}
         for parameter in self.parameters:
-            shape = self.cell.sizes.shapes[parameter]
-            for axis in (0, 1):
-                if shape[axis] == size:
-                    return f"{names[parameter]}.shape[{axis}]"
-        return f"{names[INPUT]}.shape[-1]" if self.cell.sizes.shapes[INPUT][0] == size else ""
+            for axis, size in enumerate(shapes[parameter]):
+                found.setdefault(size, f"{names[parameter]}.shape[{axis}]")
+        found.setdefault(shapes[INPUT][0], f"{names[INPUT]}.shape[-1]")
+        return found | {
+            size: str(size) for state in self.states if isinstance(size := shapes[state][0], int)
+        }
 
-    def _zero_state(self, state: str, names: Names) -> list[str]:
-        size = self._size_of_state(state, names)
-        if not size:
-            return []
-        zeros = self.library.zeros.format(shape=f"(*{names[INPUT]}.shape[1:-1], {size})")
-        zeros = zeros.replace("x.", f"{names[INPUT]}.", 1)
-        return [f"if {names[state]} is None:", f"    {names[state]} = {zeros}"]
+    def _zero_states(self, names: Names) -> list[str]:
+        """What a first state is that was not given: zero, or an error if nothing tells its size."""
+        x, lines = names[INPUT], []
+        known = self._size_texts(names)
+        for state in self.states:
+            size = known.get(self.cell.sizes.shapes[state][0])
+            lines.append(f"if {names[state]} is None:")
+            if size is None:
+                message = f"{state} must be given; nothing else tells its size"
+                lines.append(f'    raise ValueError("{message}")')
+            else:
+                zeros = self.library.zeros.format(x=x, shape=f"(*{x}.shape[1:-1], {size})")
+                lines.append(f"    {names[state]} = {zeros}")
+        return lines
 
     def _before_the_loop(self, plan: Schedule, names: Names) -> list[str]:
         speller = self._speller(plan, names)
@@ -306,7 +313,3 @@ def _functions(expressions: Iterable[Expression]) -> list[str]:
 
 def _expression(line: Line) -> Expression:
     return line.operand if isinstance(line, Split) else line.expression
-
-
-def _reads(expression: Expression, state: str) -> bool:
-    return any(n.name == state and not n.primed for n in names(expression))

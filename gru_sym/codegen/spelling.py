@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -58,6 +59,9 @@ class Speller:
                 return f"{stack} = {self.library.concatenate.format(parts=text)}"
             case Split(names=parts):
                 targets = ", ".join(map(self.names.__getitem__, parts))
+                if len(targets) > LONG:
+                    rows = textwrap.wrap(f"{targets},", LONG, break_long_words=False)
+                    targets = "(\n    " + "\n    ".join(rows) + "\n)"
                 product = self._stacked_product(line)
                 short = f"{targets} = {self._cut(line, product)}"
                 if len(short) <= LONG:

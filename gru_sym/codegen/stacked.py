@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -65,17 +66,41 @@ class Stack:
         -------
         outputs (T, ..., D n), or (..., T, D n) if batch_first; the last state (L D, ..., n), or a
         tuple of them.
+
+        Raises
+        ------
+        ValueError : naming a parameter that is missing or unknown, an array of another shape, or
+            lengths that do not fit.
         """
         arrays = importlib.import_module(self.library)
         if batch_first:
             x = arrays.moveaxis(x, -2, 0)
-        if lengths is None:
+        self._check(parameters, x, states)
+        if lengths is None or not len(lengths):
             outputs, last = self._run(parameters, x, states, arrays)
         else:
             outputs, last = self._run_ragged(parameters, x, states, lengths, arrays)
         if batch_first:
             outputs = arrays.moveaxis(outputs, 0, -2)
         return outputs, last[0] if len(last) == 1 else last
+
+    def _check(self, parameters: Mapping[str, Any], x: Any, states: Sequence[Any]) -> None:
+        """That names, and the number and leading axes of the states, are those of the layer."""
+        wanted = {parameter.name for parameter in self.layer.parameters}
+        for name in sorted(wanted ^ parameters.keys()):
+            problem = "is missing" if name in wanted else "is not a parameter of this layer"
+            raise ValueError(f"the parameter {name} {problem}")
+        names = self.routine.states
+        if states and len(states) != len(names):
+            raise ValueError(
+                f"{len(states)} states are given; expected {', '.join(names)}, or none"
+            )
+        lead = (int(self.layer.num_layers) * self.layer.directions, *x.shape[1:-1])
+        for name, state in zip(names, states, strict=False):
+            given = tuple(getattr(state, "shape", ()))
+            if given[:-1] != lead:
+                expected = (*lead, self.layer.cell.sizes.shapes[name][0])
+                raise ValueError(f"{name} has shape {given}; expected {expected}")
 
     def _run(
         self, parameters: Mapping[str, Any], x: Any, states: Sequence[Any], arrays: ModuleType
@@ -90,7 +115,10 @@ class Stack:
                 }
                 first = [state[len(last)] for state in states]
                 ordered = arrays.flip(x, (0,)) if suffix else x
-                output, final = self.routine.sequence(own, ordered, *first)
+                try:
+                    output, final = self.routine.sequence(own, ordered, *first)
+                except ValueError as error:
+                    raise ValueError(f"in _l{level}{suffix}: {error}") from error
                 outputs.append(arrays.flip(output, (0,)) if suffix else output)
                 last.append(final if isinstance(final, tuple) else (final,))
             x = arrays.concatenate(outputs, -1)
@@ -105,7 +133,7 @@ class Stack:
         arrays: ModuleType,
     ) -> tuple[Any, tuple[Any, ...]]:
         """Sequences of equal length run together; the results are put back in their order."""
-        given = [int(length) for length in lengths]
+        given = [operator.index(length) for length in lengths]
         steps, batch = x.shape[:2] if x.ndim == 3 else (0, 0)
         if len(given) != batch or not all(1 <= length <= steps for length in given):
             raise ValueError(

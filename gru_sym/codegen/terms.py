@@ -28,6 +28,9 @@ from gru_sym.unification import Size
 NOWHERE = Place(0, 0, 0)
 """The place of every generated expression, so that equal means equal."""
 
+MOST = 100
+"""How often matrices that change from step to step are put in where they are used."""
+
 
 def name(text: str, primed: bool = False) -> Name:
     """A name."""
@@ -52,7 +55,9 @@ def minus(operand: Expression) -> Expression:
 
 
 def product(left: Expression, right: Expression) -> Expression:
-    """A matrix product."""
+    """A matrix product; a kernel's sign stands in front of it, where it costs nothing."""
+    if isinstance(left, Minus):
+        return minus(product(left.operand, right))
     return MatrixProduct(left, right, NOWHERE)
 
 
@@ -73,6 +78,7 @@ class Reader:
         self.program = program
         self.sizes = sizes
         self._constant = set(program.parameters)
+        self._put_in = 0
         for equation in program.equations:
             if not equation.target.primed and not self._changes(equation.expression):
                 self._constant.add(equation.target.name)
@@ -128,6 +134,13 @@ class Reader:
                     inside = self._product(matrices[0], right, columns)
                     return times([*map(self.read, scalars), inside])
             case Name(name=text) if text in self.program.values:
+                self._put_in += 1
+                if self._put_in > MOST:
+                    self.program.fail(
+                        left.place,
+                        f"matrices that are other ones at each step are put in here more than "
+                        f"{MOST} times; write them as products with vectors",
+                    )
                 meaning = self.program.equation_of[text].expression
                 return self._product(meaning, right, columns)
         self.program.fail(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gru_sym.codegen.stacked import Stack
-from gru_sym.libraries.pytorch import cell_of, named_gradients, named_parameters
+from gru_sym.libraries.pytorch import blocks, cell_of, named_parameters
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Comparison:
     outputs, states : of the output at every step, and of the last states.
     gradients : of the gradient of any parameter, of x and of the first states.
     numbers : how many numbers were compared.
+
+    What is not a number makes the difference NaN, which is below no bound.
     """
 
     outputs: float
@@ -31,7 +34,16 @@ class Comparison:
     @property
     def largest(self) -> float:
         """The largest of the three."""
-        return max(self.outputs, self.states, self.gradients)
+        return worst(self.outputs, self.states, self.gradients)
+
+
+def worst(*differences: float) -> float:
+    """The largest; NaN if one is NaN, wherever it stands, which Python's max does not promise.
+
+    >>> worst(0.0, float("nan"), 1.0), max(0.0, float("nan"), 1.0)
+    (nan, 1.0)
+    """
+    return math.nan if any(map(math.isnan, differences)) else max(differences)
 
 
 def compare(
@@ -55,44 +67,56 @@ def compare(
 
     The gradients are those of the sum of all outputs and last states, each multiplied by a number
     drawn at random: so none of them is zero, or equal to another, for a reason that hides an error.
+    The layer itself, its gradients and torch's random state stay as they were.
+
+    Raises `ValueError` for a layer that drops out numbers at random, and for an empty batch.
     """
+    if module.training and getattr(module, "dropout", False):
+        raise ValueError("dropout is random; compare the layer in eval()")
     own = named_parameters(module) if parameters is None else parameters
     given = {name: tensor.detach().clone().requires_grad_() for name, tensor in own.items()}
     theirs_in = [tensor.detach().clone().requires_grad_() for tensor in (x, *states)]
     ours_in = [tensor.detach().clone().requires_grad_() for tensor in (x, *states)]
-
-    module.zero_grad()
-    first = theirs_in[1:]
-    theirs, their_last = module(theirs_in[0], _as_given(first))
+    theirs, their_last = module(theirs_in[0], _as_given(theirs_in[1:]))
+    if not theirs.numel():
+        raise ValueError(f"x has shape {tuple(x.shape)}; there is nothing to compare")
     stack = Stack(cell_of(module)[1], "torch")
     ours, our_last = stack.sequence(given, *ours_in, batch_first=bool(module.batch_first))
 
-    weights = [torch.randn_like(result) for result in (theirs, *_as_tuple(their_last))]
-    torch.autograd.backward([theirs, *_as_tuple(their_last)], weights)
-    torch.autograd.backward([ours, *_as_tuple(our_last)], weights)
-    gradients = [(_gradient(given[name]), g) for name, g in named_gradients(module).items()]
-    inputs = zip(ours_in, theirs_in, strict=True)
-    gradients += [(_gradient(a), _gradient(b)) for a, b in inputs]
     last = list(zip(_as_tuple(our_last), _as_tuple(their_last), strict=True))
-    pairs = [(ours, theirs), *last, *gradients]
+    results = [(ours, theirs), *last]
+    random = torch.Generator(x.device).manual_seed(0)
+    weights = [_normal_like(theirs, random) for _, theirs in results]
+    packed = dict(module.named_parameters())
+    wanted = [*packed.values(), *theirs_in]
+    theirs_out = torch.autograd.grad([theirs for _, theirs in results], wanted, weights)
+    ours_out = torch.autograd.grad(
+        [ours for ours, _ in results], [*given.values(), *ours_in], weights
+    )
+    by_tensor = dict(zip(packed, theirs_out, strict=False))
+    own_gradients = dict(zip(given, ours_out, strict=False))
+    gradients = [
+        (own_gradients[name], block.of(by_tensor[block.tensor]))
+        for name, block in blocks(module).items()
+    ]
+    gradients += zip(ours_out[len(given) :], theirs_out[len(packed) :], strict=True)
     return Comparison(
         outputs=_difference(ours, theirs),
-        states=max(_difference(*pair) for pair in last),
-        gradients=max(_difference(*pair) for pair in gradients),
-        numbers=sum(theirs.numel() for _, theirs in pairs),
+        states=worst(*(_difference(*pair) for pair in last)),
+        gradients=worst(*(_difference(*pair) for pair in gradients)),
+        numbers=sum(theirs.numel() for _, theirs in [*results, *gradients]),
     )
 
 
 def _difference(ours: Tensor, theirs: Tensor) -> float:
     if ours.shape != theirs.shape:
         raise ValueError(f"results of shapes {tuple(ours.shape)} and {tuple(theirs.shape)}")
-    scale = max(1.0, theirs.abs().max().item())
-    return (ours - theirs).abs().max().item() / scale
+    difference = (ours - theirs).abs().max() / theirs.abs().max().clamp(min=1.0)
+    return float(difference.item())
 
 
-def _gradient(tensor: Tensor) -> Tensor:
-    assert tensor.grad is not None, "backward() has just run"
-    return tensor.grad
+def _normal_like(tensor: Tensor, random: torch.Generator) -> Tensor:
+    return torch.randn(tensor.shape, generator=random, dtype=tensor.dtype, device=tensor.device)
 
 
 def _as_given(states: list[Tensor]) -> Tensor | tuple[Tensor, ...] | None:
