@@ -98,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     gpu = commands.add_parser("gpu", help="check and measure on a GPU, and record what it says")
     gpu.add_argument("--record", metavar="FILE", required=True, help="the JSON file to write")
     gpu.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu: a dry form")
+    gpu.add_argument("--dry", action="store_true", help="in small, to see that it runs")
     gpu.add_argument("--commit", metavar="ID", help="of these sources, where git cannot tell")
     gpu.set_defaults(run=_gpu)
 
@@ -232,6 +233,7 @@ def _gpu(options: argparse.Namespace) -> str:
     return main_record(
         options.record,
         options.device,
+        dry=options.dry or None,
         command=f"python -m gru_sym gpu --record {name} --device {options.device}",
         commit=options.commit,
         progress=lambda line: _write(sys.stderr, line),

@@ -306,3 +306,39 @@ def test_without_a_record_every_table_says_so(table, tmp_path):
     nothing = latest(tmp_path)
     assert str(table(nothing)).split("\n") == ["not measured yet", "there is no record of a GPU"]
     assert tables.provenance_sentence(nothing).startswith("Not measured yet")
+
+
+def full(good: dict) -> dict:
+    """The same as if it were a full record of a GPU."""
+    evidence = copy.deepcopy(good)
+    names = dict.fromkeys(("gpu", "driver", "cuda", "commit"), "made up")
+    evidence["provenance"] |= {"dry": False, "device": "cuda", "cudnn": 90000, **names}
+    return evidence
+
+
+def test_a_full_record_is_accepted(good):
+    assert check(full(good)) == []
+
+
+@pytest.mark.parametrize("key", ["commit", "gpu", "driver", "cuda", "cudnn"])
+def test_a_full_record_says_where_it_is_from(good, key):
+    evidence = full(good)
+    evidence["provenance"][key] = None
+    assert check(evidence) == [f"provenance: {key} is not known; a full record names it"]
+
+
+@pytest.mark.parametrize("section", [{"failed": "RuntimeError: x"}, {"absent": "no time"}])
+def test_a_full_record_has_every_section_whole(good, section):
+    evidence = full(good)
+    evidence["sections"]["accuracy"] = section
+    assert check(evidence) == ["accuracy: a full record has this section whole"]
+
+
+def test_a_broken_record_does_not_replace_a_good_one(good, tmp_path):
+    for name, date in (("good", "2026-01-02"), ("broken", "2026-01-03")):
+        evidence = full(good)
+        evidence["provenance"]["date"] = date
+        if name == "broken":
+            evidence["sections"]["accuracy"] = {"failed": "RuntimeError: x"}
+        write(tmp_path / f"{name}.json", evidence)
+    assert latest(tmp_path)["provenance"]["date"] == "2026-01-02"

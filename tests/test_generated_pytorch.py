@@ -283,3 +283,23 @@ def test_a_length_is_a_whole_number():
         Stack(cell_of(module)[1], "torch").sequence(
             named_parameters(module), torch.zeros(5, 2, 3), lengths=[2.9, 5]
         )
+
+
+@pytest.mark.parametrize("name", ["gru.pytorch", "gru.dey_salem", "lstm.pytorch"])
+def test_the_gradient_of_a_step_is_not_a_tensor_of_all_steps(name):
+    """`a[t]` would make the backward pass quadratic in the number of steps."""
+    c = cell(name)
+    size = {"m": 2, "n": 3}
+    parameters = {
+        p.name: torch.randn([size[str(s)] for s in p.shape], requires_grad=True)
+        for p in c.parameters
+    }
+    outputs, _ = generate(c, "torch").sequence(parameters, torch.randn(4, 2, 2))
+    seen, waiting = set(), [outputs.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            waiting += [parent for parent, _ in node.next_functions]
+    names = {node.name() for node in seen}
+    assert "UnbindBackward0" in names and "SelectBackward0" not in names

@@ -14,6 +14,8 @@ class Library:
     ----------
     imports : the second one only where something of it is used.
     on_one_device : whether arrays have devices, which must agree.
+    unbind : array -> its steps, one by one; empty where indexing costs nothing. In PyTorch the
+        gradient of `a[t]` is a tensor of all steps, so that T of them cost T squared.
     functions : name in the cell language -> what is called.
     helpers : name in the cell language -> the definition of a function of that name, where the
         library has none.
@@ -27,6 +29,7 @@ class Library:
     title: str
     imports: tuple[str, ...]
     on_one_device: bool
+    unbind: str
     array: str
     array_title: str
     not_floating: str
@@ -48,6 +51,7 @@ NUMPY = Library(
     title="NumPy",
     imports=("import numpy as np",),
     on_one_device=False,
+    unbind="",
     array="(np.ndarray, np.generic)",
     array_title="a NumPy array",
     not_floating='x.dtype.kind != "f"',
@@ -76,6 +80,7 @@ TORCH = Library(
     title="PyTorch",
     imports=("import torch", "import torch.nn.functional as F"),
     on_one_device=True,
+    unbind="{array}.unbind(0)",
     array="torch.Tensor",
     array_title="a torch.Tensor",
     not_floating="not x.dtype.is_floating_point",

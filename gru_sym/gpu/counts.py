@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gru_sym.gpu.cudnn import BiasMode, CudnnRnn
+from gru_sym.gpu.cudnn import BiasMode, CudnnError, CudnnRnn
 from gru_sym.gpu.plan import Plan, Row
 from gru_sym.libraries.pytorch import cell_of, sizes_of
 
@@ -50,7 +50,10 @@ def _row(
     row |= {"formula": str(layer.count()), "derived": layer.count(**sizes_of(module))}
     row |= {"numel": numel, "itemsize": itemsize}
     alone = plan.device == "cuda" and (layers, directions) == (1, 1) and not more
-    space = _weight_space(plan, kind, m, n, bias) if alone else None
+    try:
+        space = _weight_space(plan, kind, m, n, bias) if alone else None
+    except CudnnError:  # told in the section of the bias modes; PyTorch's own counts need no cuDNN
+        space = None
     for what, size in (("buffer", _buffer(module)), ("weight_space", space)):
         row[f"{what}_bytes"] = size
         row[f"{what}_padding_bytes"] = None if size is None else size - numel * itemsize

@@ -95,6 +95,7 @@ def latest(folder: str | Path) -> dict[str, Any]:
     """The newest full record of a GPU in a folder; without one, evidence that has no sections."""
     found = [load(path) for path in recorded(folder)]
     full = [evidence for evidence in found if not evidence["provenance"]["dry"]]
+    full = [evidence for evidence in full if not check(evidence)] or full
     nothing: dict[str, Any] = {"schema": SCHEMA, "provenance": None, "sections": {}}
     return max(full, key=lambda evidence: str(evidence["provenance"]["date"]), default=nothing)
 
@@ -133,7 +134,22 @@ def check(evidence: dict[str, Any]) -> list[str]:
     for name in ROWS:
         if name in sections:
             problems += _section(name, sections[name])
-    return problems
+    return problems or list(_full(evidence))
+
+
+def _full(evidence: dict[str, Any]) -> Iterator[str]:
+    """A record that is no dry run is one of a GPU that is known, with every section measured."""
+    about = evidence["provenance"]
+    if about["dry"]:
+        return
+    if about["device"] != "cuda":
+        yield f"provenance: a full record is one of cuda, not of {about['device']}"
+    for key in ("commit", "gpu", "driver", "cuda", "cudnn"):
+        if about[key] is None:
+            yield f"provenance: {key} is not known; a full record names it"
+    for name, section in evidence["sections"].items():
+        if name != "compiled" and ("failed" in section or not section.get("rows")):
+            yield f"{name}: a full record has this section whole"
 
 
 def _section(name: str, section: Any) -> Iterator[str]:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -92,7 +93,10 @@ def record(
     for name, measure in SECTIONS.items():
         if save is not None:
             save(evidence)
-        sections[name] = _section(measure, plan)
+        if time.monotonic() > plan.deadline:
+            sections[name] = {"absent": "the time for the record was over"}
+        else:
+            sections[name] = _section(measure, plan, progress)
         if progress is not None:
             progress(f"{name}: {_summary(sections[name])}")
     if save is not None:
@@ -127,7 +131,11 @@ def _plan(device: str, dry: bool) -> Plan:
     return dry_plan(device) if dry else full_plan()
 
 
-def _section(measure: Callable[[Plan], Iterator[Row]], plan: Plan) -> dict[str, Any]:
+def _section(
+    measure: Callable[[Plan], Iterator[Row]],
+    plan: Plan,
+    progress: Callable[[str], object] | None = None,
+) -> dict[str, Any]:
     """The rows of a section, and why there are no more, if that is so."""
     begin = time.monotonic()
     rows: list[Row] = []
@@ -136,13 +144,23 @@ def _section(measure: Callable[[Plan], Iterator[Row]], plan: Plan) -> dict[str, 
         for row in measure(plan):
             json.dumps(row, allow_nan=False)  # what cannot be written fails here, with its section
             rows.append(row)
-            if time.monotonic() > plan.deadline:
-                raise Absent("the time for the record was over before the rest")
     except Absent as reason:
         section["absent"] = str(reason)
     except Exception as error:  # whatever it is: the other sections are still worth having
-        section["failed"] = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+        section["failed"] = f"{type(error).__name__}: {_without_paths(str(error))}"
+        if progress is not None:
+            progress(traceback.format_exc())
     return {**section, "seconds": round(time.monotonic() - begin, 2), "rows": rows}
+
+
+def _without_paths(message: str) -> str:
+    """A message on one line, its middle left out if long, without paths of this machine.
+
+    >>> _without_paths("no file /opt/some/where.so here")
+    'no file ... here'
+    """
+    text = re.sub(r"(?:/[\w.+-]+){2,}", "...", " ".join(message.split()))
+    return text if len(text) <= 500 else f"{text[:200]} ... {text[-300:]}"
 
 
 def _summary(section: dict[str, Any]) -> str:
