@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     show.set_defaults(run=_show)
 
     count = commands.add_parser("count", help="the exact number of parameters")
-    _addsizes_given(count)
+    _add_sizes(count)
     count.add_argument(
         "--layers",
         action=Once,
@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     count.set_defaults(run=_count)
 
     effective = commands.add_parser("effective", help="how many of them count, with a proof")
-    _addsizes_given(effective)
+    _add_sizes(effective)
     effective.set_defaults(run=_effective)
 
     code = commands.add_parser("code", help="the cell as a Python module, to read or to paste")
@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _addsizes_given(command: argparse.ArgumentParser) -> None:
+def _add_sizes(command: argparse.ArgumentParser) -> None:
     command.add_argument("cell", metavar="CELL", help=CELL_HELP)
     command.add_argument("-m", action=Once, type=positive, metavar="INPUT", help="input size")
     command.add_argument("-n", action=Once, type=positive, metavar="HIDDEN", help="hidden size")

@@ -14,7 +14,7 @@ from gru_sym.algebra import Algebra, size_expression
 from gru_sym.latex import LatexWriter
 from gru_sym.roles import BIAS, gates, output_state, roles
 from gru_sym.scope import read
-from gru_sym.shapes import Shape
+from gru_sym.shapes import axes
 from gru_sym.sizes import Reason, explain, infer
 from gru_sym.syntax import INPUT
 
@@ -107,7 +107,12 @@ class Cell:
         """Every trainable array, in order of appearance; one used twice is listed once."""
         role, gate = roles(self.program, self.sizes), gates(self.program)
         return tuple(
-            Parameter(name, _shape(self.sizes.shapes[name]), role[name], gate[name])
+            Parameter(
+                name,
+                tuple(map(size_expression, axes(self.sizes.shapes[name]))),
+                role[name],
+                gate[name],
+            )
             for name in self.program.parameters
         )
 
@@ -261,13 +266,6 @@ def _size_value(name: str, value: SizeValue) -> sp.Expr:
 
 def _total(parameters: Iterable[Parameter]) -> sp.Expr:
     return sp.expand(sp.Add(*(p.count for p in parameters)))
-
-
-def _shape(shape: Shape) -> tuple[sp.Expr, ...]:
-    rows, columns = shape
-    if columns != 1:
-        return size_expression(rows), size_expression(columns)
-    return (size_expression(rows),) if rows != 1 else ()
 
 
 def _heading(text: str) -> list[str]:

@@ -20,6 +20,18 @@ Shape = tuple[Size, Size]
 """Rows and columns; a vector has one column, a scalar one of each."""
 
 
+def axes(shape: Shape) -> tuple[Size, ...]:
+    """The axes of the array that holds it: two of a matrix, one of a vector, none of one number.
+
+    >>> axes(("n", "m")), axes(("n", 1)), axes((1, 1))
+    (('n', 'm'), ('n',), ())
+    """
+    rows, columns = shape
+    if columns != 1:
+        return rows, columns
+    return (rows,) if rows != 1 else ()
+
+
 @dataclass(frozen=True)
 class Sizes:
     """The inferred shapes of a cell.

@@ -6,32 +6,13 @@ bias added to it, the biases are put together, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gru_sym.codegen.names import Names
-from gru_sym.codegen.terms import (
-    NOWHERE,
-    apply,
-    minus,
-    name,
-    plus,
-    product,
-    reads_only,
-    times,
-)
+from gru_sym.codegen.terms import NOWHERE, name, plus, product, reads_only, rebuild
 from gru_sym.shapes import Sizes
-from gru_sym.syntax import (
-    Apply,
-    Expression,
-    MatrixProduct,
-    Minus,
-    Name,
-    Plus,
-    Times,
-    children,
-    names,
-)
+from gru_sym.syntax import Expression, MatrixProduct, Name, Plus, children, names
 
 
 @dataclass(frozen=True)
@@ -84,19 +65,18 @@ class Fused:
     lines: tuple[Line, ...]
 
 
-def fuse(lines: Iterable[Assign], static: frozenset[str], sizes: Sizes, fresh: Names) -> Fused:
+def fuse(lines: Sequence[Assign], static: frozenset[str], sizes: Sizes, fresh: Names) -> Fused:
     """Fuse the matrix products of lines that are computed one after the other.
 
     `static` are the names of what depends on parameters alone. The lines keep their order; a fused
     product stands before the first line that needs one of its parts.
     """
     fusion = _Fusion(static, sizes, fresh)
-    kept = list(lines)
-    for line in kept:
+    for line in lines:
         fusion.survey(line.expression, line)
     for group in fusion.groups.values():
         group.settle_biases()
-    for line in kept:
+    for line in lines:
         fusion.rewrite_line(line)
     return Fused(tuple(fusion.stacks), tuple(fusion.lines))
 
@@ -208,16 +188,7 @@ class _Fusion:
         affine = self._affine(expression)
         if affine is not None:
             return self._rewrite_affine(affine)
-        match expression:
-            case Minus(operand=operand):
-                return minus(self._rewrite(operand))
-            case Apply(function=function, argument=argument):
-                return apply(function, self._rewrite(argument))
-            case Plus(terms=parts):
-                return plus(map(self._rewrite, parts))
-            case Times(factors=parts):
-                return times(map(self._rewrite, parts))
-        return expression
+        return rebuild(expression, self._rewrite)
 
     def _rewrite_affine(self, affine: _Affine) -> Expression:
         kernel, operand = affine.product.left, affine.product.right

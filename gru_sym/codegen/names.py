@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
 
 from gru_sym.cells import Cell
 from gru_sym.functions import FUNCTIONS
@@ -25,8 +24,7 @@ class Names:
     def __init__(self, cell: Cell) -> None:
         self._own: dict[str, str] = {}
         self._taken: set[str] = set(RESERVED)
-        own: Iterable[str] = dict.fromkeys(["x", *cell.sizes.shapes])
-        for name in own:
+        for name in cell.sizes.shapes:
             self._own[name] = self(name)
 
     def __getitem__(self, name: str) -> str:

@@ -17,11 +17,10 @@ from gru_sym.algebra import size_expression
 from gru_sym.cells import Cell
 from gru_sym.codegen.fusion import Assign, Line, Split, Stack, fuse
 from gru_sym.codegen.names import Names
-from gru_sym.codegen.terms import Reader, apply, minus, name, plus, product, times
+from gru_sym.codegen.terms import Reader, name, plus, product, rebuild, times
 from gru_sym.shapes import Sizes
 from gru_sym.syntax import (
     INPUT,
-    Apply,
     Expression,
     MatrixProduct,
     Minus,
@@ -117,26 +116,16 @@ class _Scheduler:
         self.stages[INPUT] = Stage.SEQUENCE
 
     def run(self) -> Schedule:
-        program = self.cell.program
-        reader = Reader(program, self.sizes)
-        for equation in program.equations:
-            target = equation.target
-            if not target.primed and reader.is_changing_matrix(target.name):
-                continue
-            self._equation(name(target.name, target.primed), reader.read(equation.expression))
-        regions = {Stage.ONCE: self.once, Stage.SEQUENCE: self.sequence, Stage.STEP: self.step}
+        for target, expression in Reader(self.cell.program, self.sizes).equations():
+            self._equation(target, expression)
         static = frozenset(n for n, stage in self.stages.items() if stage is Stage.ONCE)
-        fused = {
-            stage: fuse(regions[stage], static, self.sizes, self.fresh)
-            for stage in (Stage.SEQUENCE, Stage.STEP)
-        }
-        stacks = [line for result in fused.values() for line in result.stacks]
-        split = [n for result in fused[Stage.SEQUENCE].lines for n in result.names]
+        sequence = fuse(self.sequence, static, self.sizes, self.fresh)
+        step = fuse(self.step, static, self.sizes, self.fresh)
         return Schedule(
-            once=(*self.once, *stacks),
-            sequence=tuple(fused[Stage.SEQUENCE].lines),
-            step=tuple(fused[Stage.STEP].lines),
-            whole=frozenset([INPUT, *split]),
+            once=(*self.once, *sequence.stacks, *step.stacks),
+            sequence=sequence.lines,
+            step=step.lines,
+            whole=frozenset([INPUT, *(n for line in sequence.lines for n in line.names)]),
             static=static,
             sizes=self.sizes,
         )
@@ -160,17 +149,13 @@ class _Scheduler:
         if self._stage(expression) is not Stage.STEP:
             return self._hoist(expression, target)
         match expression:
-            case Minus(operand=operand):
-                return minus(self._in_the_loop(operand, target))
-            case Apply(function=function, argument=argument):
-                return apply(function, self._in_the_loop(argument, target))
             case MatrixProduct(left=left, right=right):
                 return product(self._hoist(left, target), self._in_the_loop(right, target))
             case Plus(terms=parts):
                 return self._regroup(plus, parts, target)
             case Times(factors=parts):
                 return self._regroup(times, parts, target)
-        return expression
+        return rebuild(expression, lambda part: self._in_the_loop(part, target))
 
     def _regroup(
         self,

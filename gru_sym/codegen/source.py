@@ -13,8 +13,8 @@ from gru_sym.codegen.listing import Listing
 from gru_sym.codegen.names import Names
 from gru_sym.codegen.schedule import Schedule, schedule
 from gru_sym.codegen.spelling import Speller
-from gru_sym.codegen.terms import Reader, name
-from gru_sym.shapes import Shape
+from gru_sym.codegen.terms import Reader
+from gru_sym.shapes import Shape, axes
 from gru_sym.syntax import INPUT, Apply, Expression, children
 from gru_sym.syntax import names as tree_names
 from gru_sym.unification import Size
@@ -104,13 +104,9 @@ class _Module:
 
     def _step(self) -> str:
         names = Names(self.cell)
-        program, sizes = self.cell.program, self.cell.sizes
-        reader = Reader(program, sizes)
-        lines = [
-            Assign(name(e.target.name, e.target.primed), reader.read(e.expression))
-            for e in program.equations
-            if e.target.primed or not reader.is_changing_matrix(e.target.name)
-        ]
+        sizes = self.cell.sizes
+        reader = Reader(self.cell.program, sizes)
+        lines = [Assign(target, expression) for target, expression in reader.equations()]
         next_names, hand_over = self._next_names(lines, names)
         speller = Speller(self.library, names, sizes, reader.constant, next_names)
         x, states = names[INPUT], [names[state] for state in self.states]
@@ -300,9 +296,8 @@ def _size(shape: Shape) -> Size:
 
 
 def _shape(shape: Shape) -> str:
-    """A shape as a tuple of names and numbers; the last axis of a vector is its only one."""
-    rows, columns = shape
-    sizes = (rows, columns) if columns != 1 else (rows,) if rows != 1 else ()
+    """The axes of an array, as Python writes a tuple of names and numbers."""
+    sizes = axes(shape)
     return "(" + ", ".join(map(quoted, sizes)) + ("," if len(sizes) == 1 else "") + ")"
 
 

@@ -6,8 +6,7 @@ so that each of them multiplies a vector with a matrix of parameters.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from fractions import Fraction
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from gru_sym.errors import Place
 from gru_sym.scope import Program
@@ -66,6 +65,22 @@ def apply(function: str, argument: Expression) -> Expression:
     return argument if function == "identity" else Apply(function, argument, NOWHERE)
 
 
+def rebuild(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
+    """The expression with each of its direct parts changed."""
+    match expression:
+        case Minus(operand=operand):
+            return minus(change(operand))
+        case Apply(function=function, argument=argument):
+            return apply(function, change(argument))
+        case MatrixProduct(left=left, right=right):
+            return product(change(left), change(right))
+        case Times(factors=parts):
+            return times(map(change, parts))
+        case Plus(terms=parts):
+            return plus(map(change, parts))
+    return expression
+
+
 def reads_only(expression: Expression, known: Collection[str]) -> bool:
     """Whether an expression reads no other names than these, and no next state."""
     return all(not n.primed and n.name in known for n in names(expression))
@@ -83,31 +98,30 @@ class Reader:
             if not equation.target.primed and not self._changes(equation.expression):
                 self._constant.add(equation.target.name)
 
+    def equations(self) -> Iterator[tuple[Name, Expression]]:
+        """Every target and its right side, read; a changing matrix is put in where it is used."""
+        for equation in self.program.equations:
+            target = equation.target
+            if target.primed or not self._is_changing_matrix(target.name):
+                yield name(target.name, target.primed), self.read(equation.expression)
+
     def read(self, expression: Expression) -> Expression:
         """An expression without places, its matrix products grouped around the vectors."""
         match expression:
             case Number(value=value):
-                return Number(Fraction(value), NOWHERE)
+                return Number(value, NOWHERE)
             case Name(name=text, primed=primed):
                 return name(text, primed)
-            case Minus(operand=operand):
-                return minus(self.read(operand))
-            case Apply(function=function, argument=argument):
-                return apply(function, self.read(argument))
-            case Times(factors=parts):
-                return times(map(self.read, parts))
-            case Plus(terms=parts):
-                return plus(map(self.read, parts))
             case MatrixProduct(left=left, right=right):
                 return self._product(left, self.read(right), self.sizes.shape(right)[1])
+        return rebuild(expression, self.read)
 
     @property
     def constant(self) -> frozenset[str]:
         """The parameters, and the values that depend on them alone."""
         return frozenset(self._constant)
 
-    def is_changing_matrix(self, target: str) -> bool:
-        """Whether a value is a matrix of x or a state; such a one is put in where it is used."""
+    def _is_changing_matrix(self, target: str) -> bool:
         return self.sizes.shapes[target][1] != 1 and target not in self._constant
 
     def _changes(self, expression: Expression) -> bool:

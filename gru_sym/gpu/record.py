@@ -76,10 +76,10 @@ def record(
     device : "cuda", or "cpu" for the dry form.
     dry : whether in small, to see that it runs; without it, in full on CUDA and dry on the CPU.
     command : the command line, for the provenance.
-    progress : called with one line after each section.
+    progress : called with one line after each section, and with the traceback of one that failed.
     commit : of the sources, where git cannot tell.
     save : called with the evidence so far, before the first section and after each.
-    seconds : after these, no new row is begun.
+    seconds : after these, no new section is begun.
 
     Raises
     ------
