@@ -25,7 +25,7 @@ import torch
 
 from gru_sym import cell
 from gru_sym.codegen import Routine, generate, schedule
-from gru_sym.libraries.pytorch import named_parameters
+from gru_sym.libraries.pytorch import cell_names, named_parameters
 
 T, B, M, N = 100, 32, 256, 256
 CALLS, ROUNDS = 15, 5
@@ -38,7 +38,7 @@ def layer() -> tuple[torch.nn.GRU, dict[str, torch.Tensor], torch.Tensor]:
     gru = torch.nn.GRU(M, N)
     return (
         gru,
-        {name.removesuffix("_l0"): t for name, t in named_parameters(gru).items()},
+        cell_names(named_parameters(gru)),
         torch.randn(T, B, M),
     )
 

@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
 
     code = commands.add_parser("code", help="the cell as a Python module, to read or to paste")
     code.add_argument("cell", metavar="CELL", help=CELL_HELP)
-    code.add_argument("--library", choices=("numpy", "torch"), default="numpy")
+    code.add_argument("--library", action=Once, choices=("numpy", "torch"), default="numpy")
     code.set_defaults(run=_code)
 
     gpu = commands.add_parser("gpu", help="check and measure on a GPU, and record what it says")

@@ -33,8 +33,10 @@ class Once(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         """Store the value, or refuse the second one."""
-        if getattr(namespace, self.dest) != self.default:
+        seen = f"{self.dest} was given"  # the value does not tell: it may be the default
+        if hasattr(namespace, seen):
             parser.error(f"{option_string} is given twice")
+        setattr(namespace, seen, True)
         setattr(namespace, self.dest, values)
 
 

@@ -226,9 +226,10 @@ class Cell:
         return f"<Cell {self.name}: {self.count()} parameters>"
 
     def __str__(self) -> str:
-        from gru_sym.render import cell_text
-
-        return cell_text(self)
+        head = [f"{self.name}: {self.title}" if self.title != self.name else self.name]
+        head += [f"source: {source}" for source in self.sources]
+        lines = map(self.program.code, range(1, len(self.program.lines) + 1))
+        return "\n".join([*head, "", *(f"    {line}" for line in lines if line)])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Cell) and self.text == other.text

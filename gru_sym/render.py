@@ -121,27 +121,18 @@ def equation_table(cells: Iterable[Cell], gate: str | Sequence[str]) -> Table:
         latex = (
             f"{writer.name(equation.target.name, 't')} = {writer.expression(equation.expression)}"
         )
-        rows.append((cell.name, Math(latex, _source(cell, equation.target.place.line))))
+        rows.append((cell.name, Math(latex, cell.program.code(equation.target.place.line))))
     return Table(("cell", "equation"), rows)
 
 
 def cell_text(cell: Cell) -> str:
     """A cell as a terminal shows it: title, source, equations, parameters, count."""
-    head = [f"{cell.name}: {cell.title}" if cell.title != cell.name else cell.name]
-    head += [f"source: {source}" for source in cell.sources]
-    lines = (_source(cell, number) for number in range(1, len(cell.program.lines) + 1))
-    equations = ["    " + line for line in lines if line]
-    return "\n".join([*head, "", *equations, "", str(parameter_table(cell))])
+    return f"{cell}\n\n{parameter_table(cell)}"
 
 
 def _gate(writer: LatexWriter, names: str) -> Math:
     """One gate, or several separated by commas."""
     return Math(", ".join(writer.name(name) for name in names.split(", ")), names)
-
-
-def _source(cell: Cell, line: int) -> str:
-    """One line of the text without its comment."""
-    return cell.program.lines[line - 1].split("#", 1)[0].strip()
 
 
 def _shape(parameter: Parameter) -> Math | str:

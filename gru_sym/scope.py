@@ -44,6 +44,10 @@ class Program:
         """Raise a `CellError` at a place of this text."""
         raise CellError(message, place, self.lines[place.line - 1])
 
+    def code(self, number: int) -> str:
+        """One line of the text, counted from 1, without its comment."""
+        return self.lines[number - 1].split("#", 1)[0].strip()
+
     @cached_property
     def equation_of(self) -> dict[str, Equation]:
         """The equation that computes each value, or the next value of each state."""

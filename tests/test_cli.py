@@ -275,8 +275,10 @@ def test_gpu_into_no_folder_measures_nothing(run, tmp_path):
 
 
 @pytest.mark.parametrize("option", ["-m", "-n", "--layers"])
-def test_an_option_given_twice_is_refused(run, option):
-    code, out, err = run("count", "gru.pytorch", option, "8", option, "9")
+@pytest.mark.parametrize("first", ["1", "8"])
+def test_an_option_given_twice_is_refused(run, option, first):
+    """Also if the first one is the default."""
+    code, out, err = run("count", "gru.pytorch", option, first, option, "9")
     assert (code, out) == (2, "") and f"{option} is given twice" in err
 
 

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from gru_sym import cell
+from gru_sym import Cell, cell
 from gru_sym.codegen import generate
 from gru_sym.codegen.stacked import Stack
 from gru_sym.layers import Layer
-from gru_sym.libraries.pytorch import cell_of, named_parameters
+from gru_sym.libraries.pytorch import cell_names, cell_of, named_parameters
 from gru_sym.libraries.pytorch_comparison import Comparison, compare, worst
 
 DEVICES = [
@@ -133,7 +133,7 @@ def test_every_state_on_the_way(kind, device):
     module = kind(5, 7, device=device, dtype=torch.float64)
     _, layer = cell_of(module)
     routine = generate(layer.cell, "torch")
-    parameters = {k.removesuffix("_l0"): v for k, v in named_parameters(module).items()}
+    parameters = cell_names(named_parameters(module))
     ours = tuple(torch.randn(2, 7, device=device, dtype=torch.float64) for _ in routine.states)
     theirs = ours if len(ours) > 1 else ours[0]
     for x in torch.randn(6, 2, 5, device=device, dtype=torch.float64):
@@ -285,16 +285,21 @@ def test_a_length_is_a_whole_number():
         )
 
 
-@pytest.mark.parametrize("name", ["gru.pytorch", "gru.dey_salem", "lstm.pytorch"])
-def test_the_gradient_of_a_step_is_not_a_tensor_of_all_steps(name):
+X_IN_THE_LOOP = Cell("x: n\nz = sigmoid(U @ h + b)\nh' = z * h + (1 - z) * x", "x in the loop")
+
+
+@pytest.mark.parametrize(
+    "c", [*map(cell, ("gru.pytorch", "gru.dey_salem", "lstm.pytorch")), X_IN_THE_LOOP], ids=repr
+)
+def test_the_gradient_of_a_step_is_not_a_tensor_of_all_steps(c):
     """`a[t]` would make the backward pass quadratic in the number of steps."""
-    c = cell(name)
     size = {"m": 2, "n": 3}
     parameters = {
         p.name: torch.randn([size[str(s)] for s in p.shape], requires_grad=True)
         for p in c.parameters
     }
-    outputs, _ = generate(c, "torch").sequence(parameters, torch.randn(4, 2, 2))
+    x = torch.randn(4, 2, size[str(c.sizes.shapes["x"][0])], requires_grad=True)
+    outputs, _ = generate(c, "torch").sequence(parameters, x)
     seen, waiting = set(), [outputs.grad_fn]
     while waiting:
         node = waiting.pop()

@@ -12,6 +12,7 @@ from torch import nn
 
 from gru_sym.libraries.pytorch import (
     blocks,
+    cell_names,
     cell_of,
     named_gradients,
     named_parameters,
@@ -82,7 +83,8 @@ def test_one_step_is_what_the_equations_say(module: nn.Module):
                         for state in cell.states}}  # fmt: skip
     values = {name: torch.randn(size, 1, dtype=torch.float64) for name, size in sizes.items()}
     x, states = values.pop("x"), values
-    rows = {name.removesuffix("_l0"): t for name, t in named_parameters(module).items()}
+    first = {k: v for k, v in named_parameters(module).items() if k.endswith("_l0")}
+    rows = cell_names(first)
     columns = {name: t if t.ndim == 2 else t[:, None] for name, t in rows.items()}
     arrays = {name: t.numpy() for name, t in {**columns, "x": x, **states}.items()}
     expected = torch.from_numpy(run_text(cell, arrays)[f"{cell.output}_next"].T)
@@ -135,3 +137,10 @@ def test_importing_the_package_does_not_import_torch():
     rooms = "gru_sym, gru_sym.training.merging, gru_sym.training.jacobian, gru_sym.training.idle"
     code = f"import {rooms}, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_names_of_a_cell_are_for_one_layer_in_one_direction():
+    assert "W_ih" in cell_names(named_parameters(nn.RNN(2, 3)))
+    for options in ({"num_layers": 2}, {"bidirectional": True}):
+        with pytest.raises(ValueError, match="is not of the first layer's first direction"):
+            cell_names(named_parameters(nn.RNN(2, 3, **options)))

@@ -10,7 +10,7 @@ from cells import cell_texts, random_arrays, run_text
 from hypothesis import given, settings
 
 from gru_sym import Cell, catalogue, cell
-from gru_sym.libraries.pytorch import cell_of, named_parameters, with_parameters
+from gru_sym.libraries.pytorch import cell_names, cell_of, named_parameters, with_parameters
 from gru_sym.redundancy import redundancy
 from gru_sym.redundancy.families import Absorption, MixingFamily, ScalingFamily
 
@@ -116,7 +116,7 @@ def test_walking_along_a_family_of_a_real_layer(kind):
     module = kind(3, 4, dtype=torch.float64)
     identifier, layer = cell_of(module)
     assert identifier == layer.cell.name
-    names = {name.removesuffix("_l0"): a for name, a in named_parameters(module).items()}
+    names = cell_names(named_parameters(module))
     x = torch.randn(6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     before = with_parameters(module, {f"{name}_l0": a for name, a in names.items()})(x)[0]
     families = redundancy(layer.cell).families

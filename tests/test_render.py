@@ -9,6 +9,7 @@ from gru_sym.render import (
     Math,
     Table,
     breakdown_table,
+    cell_text,
     count_table,
     equation_table,
     parameter_table,
@@ -65,6 +66,13 @@ def test_reasons_name_equations_and_origins():
     assert reasons["W", "columns"] == "`W @ x` → x is the input"
     assert reasons["W", "rows"].endswith("`h' = alpha * z * h` → h is a state")
     assert reasons["alpha", "rows"] == "alpha is declared so in line 1"
+
+
+def test_a_terminal_shows_equations_parameters_and_count():
+    shown = cell_text(cell("gru.dey_salem"))
+    assert "h'      = (1 - z) * h + z * h_tilde" in shown
+    assert "U_h        (n, n)  recurrent kernel  h_tilde  n**2" in shown
+    assert shown.endswith("3*m*n + 3*n**2 + 3*n")
 
 
 def test_a_scalar_has_no_shape_to_show():

@@ -8,7 +8,7 @@ from gru_sym.cells import Cell
 from gru_sym.functions import FUNCTIONS
 
 RESERVED = frozenset(FUNCTIONS) | {"np", "torch", "F", "SHAPES", "check", "parameters"}
-RESERVED |= {"batch_first", "range", "ValueError", "__debug__"}
+RESERVED |= {"batch_first", "len", "range", "ValueError", "__debug__"}
 """What a generated step or sequence means something else by, or Python does."""
 
 

@@ -152,6 +152,8 @@ class _Module:
         plan = schedule(self.cell, names)
         x, states = names[INPUT], [names[state] for state in self.states]
         outputs, index = names("outputs"), names("t")
+        cut = self._read_step_by_step(plan)
+        steps = f"len({x})" if INPUT in cut else f"{x}.shape[0]"
         return _function(
             f"def sequence(parameters, {x}, {', '.join(f'{s}=None' for s in states)}, "
             "*, batch_first=False):",
@@ -161,11 +163,11 @@ class _Module:
                 "if batch_first:",
                 f"    {x} = {self.library.moveaxis.format(array=x, source=-2, target=0)}",
                 *self._zero_states(names),
-                *self._before_the_loop(plan, names),
+                *self._before_the_loop(plan, names, cut),
                 "",
                 "# step by step",
                 f"{outputs} = []",
-                f"for {index} in range({x}.shape[0]):",
+                f"for {index} in range({steps}):",
                 *textwrap.indent("\n".join(self._loop(plan, names, index)), "    ").splitlines(),
                 f"    {outputs}.append({names[self.cell.output]})",
                 "",
@@ -221,23 +223,23 @@ class _Module:
                 lines.append(f"    {names[state]} = {zeros}")
         return lines
 
-    def _before_the_loop(self, plan: Schedule, names: Names) -> list[str]:
+    def _read_step_by_step(self, plan: Schedule) -> list[str]:
+        """What to cut into steps before the loop, where that makes its gradient cheaper."""
+        if not self.library.unbind:
+            return []
+        read = (n.name for line in plan.step for n in tree_names(_expression(line)))
+        return [n for n in dict.fromkeys(read) if n in plan.whole]
+
+    def _before_the_loop(self, plan: Schedule, names: Names, cut: list[str]) -> list[str]:
         speller = self._speller(plan, names)
         once, whole = map(speller.line, plan.once), map(speller.line, plan.sequence)
+        arrays = [names[n] for n in cut]
+        steps = ", ".join(self.library.unbind.format(array=array) for array in arrays)
         return [
             *(["", "# once, from the parameters alone", *once] if plan.once else []),
             *(["", "# for all steps at once", *whole] if plan.sequence else []),
-            *self._steps_one_by_one(plan, names),
+            *([f"{', '.join(arrays)} = {steps}"] if cut else []),
         ]
-
-    def _steps_one_by_one(self, plan: Schedule, names: Names) -> list[str]:
-        """Cut what the loop reads step by step, where that makes its gradient cheaper."""
-        read = (n.name for line in plan.step for n in tree_names(_expression(line)))
-        whole = [names[n] for n in dict.fromkeys(read) if n in plan.whole and n != INPUT]
-        if not (whole and self.library.unbind):
-            return []
-        steps = ", ".join(self.library.unbind.format(array=array) for array in whole)
-        return [f"{', '.join(whole)} = {steps}"]
 
     def _loop(self, plan: Schedule, names: Names, index: str) -> list[str]:
         next_names, hand_over = self._next_names(plan.step, names)

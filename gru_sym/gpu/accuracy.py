@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from gru_sym.codegen import Routine, generate
 from gru_sym.gpu.plan import SEEDS, Plan, Row, Shape
 from gru_sym.gpu.precision import arithmetic
-from gru_sym.libraries.pytorch import named_gradients, named_parameters
+from gru_sym.libraries.pytorch import cell_names, named_gradients, named_parameters
 from gru_sym.lookup import cell
 
 LAYERS: dict[str, tuple[Callable[..., nn.RNNBase], str]] = {
@@ -127,7 +127,7 @@ def _problem(kind: str, shape: Shape, device: str) -> tuple[nn.RNNBase, Problem]
         module = layer(shape.m, shape.n, dtype=torch.float64, device=device)
     x, cotangent = normal(shape.T, shape.B, shape.m), normal(shape.T, shape.B, shape.n)
     states = tuple(normal(shape.B, shape.n) for _ in cell(name).states)
-    return module, Problem(_alone(named_parameters(module)), x, states, cotangent)
+    return module, Problem(cell_names(named_parameters(module)), x, states, cotangent)
 
 
 def _by_code(kind: str, problem: Problem) -> Result:
@@ -147,17 +147,12 @@ def _by_library(layer: nn.RNNBase, problem: Problem) -> Result:
     outputs, _ = layer(x, states if len(states) > 1 else states[0])
     outputs.backward(problem.cotangent)
     assert x.grad is not None
-    return Result(outputs.detach(), {**_alone(named_gradients(layer)), "x": x.grad})
+    return Result(outputs.detach(), {**cell_names(named_gradients(layer)), "x": x.grad})
 
 
 @lru_cache
 def _routine(kind: str) -> Routine:
     return generate(cell(LAYERS[kind][1]), "torch")
-
-
-def _alone(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """By the names of the cell: "W_ir_l0" is "W_ir"."""
-    return {name.removesuffix("_l0"): tensor for name, tensor in named.items()}
 
 
 def _leaf(tensor: Tensor) -> Tensor:

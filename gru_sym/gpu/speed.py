@@ -16,7 +16,7 @@ from gru_sym.gpu.accuracy import LAYERS
 from gru_sym.gpu.plan import SEEDS, Absent, Plan, Row, Shape
 from gru_sym.gpu.precision import arithmetic
 from gru_sym.gpu.timing import Function, captured, compare
-from gru_sym.libraries.pytorch import named_parameters
+from gru_sym.libraries.pytorch import cell_names, named_parameters
 from gru_sym.lookup import cell
 
 DESIGNS = ("gru.pytorch", "gru.merged", "gru.flux", "gru.answer", "gru.keras_reset_before")
@@ -136,8 +136,8 @@ def _beside_library(kind: str, shape: Shape, plan: Plan) -> dict[str, dict[str, 
     inference = layer(shape.m, shape.n, device=plan.device).eval()
     inference.load_state_dict(module.state_dict())
     parameters = {
-        name.removesuffix("_l0"): tensor.clone().requires_grad_()
-        for name, tensor in named_parameters(module).items()
+        name: tensor.clone().requires_grad_()
+        for name, tensor in cell_names(named_parameters(module)).items()
     }
     generated = _generated(_routine(name).sequence, parameters, x)
     forward: dict[str, Function] = {

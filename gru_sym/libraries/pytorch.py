@@ -120,6 +120,19 @@ def named_gradients(module: nn.Module) -> dict[str, Tensor]:
     return _named(module, gradient)
 
 
+def cell_names(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """By the names of the cell alone, for one layer in one direction.
+
+    >>> list(cell_names(named_parameters(nn.RNN(8, 16))))
+    ['W_ih', 'b_ih', 'W_hh', 'b_hh']
+
+    Raises `ValueError` for a name of another layer or direction.
+    """
+    if other := [name for name in named if not name.endswith("_l0")]:
+        raise ValueError(f"{other[0]} is not of the first layer's first direction")
+    return {name.removesuffix("_l0"): tensor for name, tensor in named.items()}
+
+
 def pack(module: nn.Module, named: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The way back: tensors by the cell's names -> PyTorch's, packed. Gradients flow through.
 
