@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,11 +32,17 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 if done, 2 with one line on standard error for bad input."""
+    """Run one command: 0 if done, 2 with one line on standard error for bad input.
+
+    A record that was made and breaks a rule is 1.
+    """
     sys.set_int_max_str_digits(0)  # sizes have any length
     try:
         options = _parser().parse_args(arguments)
         answer = options.run(options)
+    except Unsound as report:
+        _write(sys.stdout, str(report))
+        return 1
     except (BadInput, UnknownCell, ValueError, OSError) as error:
         message = error.summary if isinstance(error, CellError) else str(error)
         _write(sys.stderr, f"gru_sym: {' '.join(message.split())}")
@@ -96,10 +103,20 @@ def _parser() -> argparse.ArgumentParser:
     code.set_defaults(run=_code)
 
     gpu = commands.add_parser("gpu", help="check and measure on a GPU, and record what it says")
-    gpu.add_argument("--record", metavar="FILE", required=True, help="the JSON file to write")
-    gpu.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu: a dry form")
+    gpu.add_argument(
+        "--record", action=Once, metavar="FILE", required=True, help="the JSON file to write"
+    )
+    gpu.add_argument(
+        "--device",
+        action=Once,
+        choices=("cuda", "cpu"),
+        default="cuda",
+        help="cpu: the same but cuDNN",
+    )
     gpu.add_argument("--dry", action="store_true", help="in small, to see that it runs")
-    gpu.add_argument("--commit", metavar="ID", help="of these sources, where git cannot tell")
+    gpu.add_argument(
+        "--commit", action=Once, metavar="ID", help="of these sources, where git cannot tell"
+    )
     gpu.set_defaults(run=_gpu)
 
     for command in (listing, show, count, effective, code):
@@ -224,20 +241,30 @@ def _code(options: argparse.Namespace) -> str:
     return text.rstrip("\n")
 
 
+class Unsound(Exception):
+    """A record was made, and breaks a rule; the message says which."""
+
+
 def _gpu(options: argparse.Namespace) -> str:
     try:
         from gru_sym.gpu.record import main_record
     except ModuleNotFoundError as error:
         raise BadInput(f"this command needs {error.name}, which is not installed") from error
     name = Path(options.record).name  # where it lies on that machine is nobody's business
-    return main_record(
+    words = ["python", "-m", "gru_sym", "gpu", "--record", name, "--device", options.device]
+    words += ["--dry"] * options.dry
+    words += ["--commit", options.commit] if options.commit else []
+    report = main_record(
         options.record,
         options.device,
-        dry=options.dry or None,
-        command=f"python -m gru_sym gpu --record {name} --device {options.device}",
+        dry=options.dry,
+        command=shlex.join(words),
         commit=options.commit,
         progress=lambda line: _write(sys.stderr, line),
     )
+    if report.problems:
+        raise Unsound(str(report))
+    return str(report)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from gru_sym.gpu import tables
+from gru_sym.gpu import tables, time_tables
 from gru_sym.gpu.cudnn import GATES, BiasMode
 from gru_sym.gpu.evidence import check, latest, load, recorded
 from gru_sym.gpu.mode_cells import KINDS, cells_of
 from gru_sym.gpu.record import record, write
+from gru_sym.gpu.times import ratio
 from gru_sym.render import Table
 
 EVIDENCE = Path(__file__).resolve().parents[1] / "book" / "evidence"
@@ -29,20 +30,20 @@ TABLES: list[Callable[[dict], Table]] = [
     lambda evidence: tables.accuracy_table(evidence, "gradients"),
     tables.bias_parameter_table,
     tables.bias_result_table,
-    tables.bias_speed_table,
-    tables.design_table,
-    lambda evidence: tables.design_table(evidence, work="forward and backward"),
-    lambda evidence: tables.design_table(evidence, "graph"),
-    tables.library_table,
-    lambda evidence: tables.library_table(evidence, "forward and backward"),
-    tables.compiled_table,
+    time_tables.bias_speed_table,
+    time_tables.design_table,
+    lambda evidence: time_tables.design_table(evidence, work="forward and backward"),
+    lambda evidence: time_tables.design_table(evidence, "graph"),
+    time_tables.library_table,
+    lambda evidence: time_tables.library_table(evidence, "forward and backward"),
+    time_tables.compiled_table,
 ]
 
 
 @pytest.fixture(scope="module")
 def good() -> dict:
     """A dry record, and for the sections of cuDNN rows that are made up."""
-    evidence = record("cpu", commit="0123abc")
+    evidence = record("cpu", dry=True, commit="0123abc")
     sections = evidence["sections"]
     modes = [(kind, mode) for kind in KINDS for mode in BiasMode]
     sections["bias_parameters"] = {"rows": [made_up_parameters(*pair) for pair in modes]}
@@ -51,7 +52,13 @@ def good() -> dict:
     }
     sections["bias_speed"] = {
         "rows": [
-            {"kind": kind, "mode": mode.name, "math": "fma", **SHAPE, **made_up_times(mode)}
+            {
+                "kind": kind,
+                "mode": mode.name,
+                "math": "fma",
+                **SHAPE,
+                "times_us": made_up_times(mode),
+            }
             for kind, mode in modes
         ]
     }
@@ -85,10 +92,8 @@ def made_up_results(kind: str, mode: BiasMode) -> list[dict]:
     ]
 
 
-def made_up_times(mode: BiasMode) -> dict:
-    median = 10.0 + mode
-    times = {"median_us": median, "lower_us": median - 1, "upper_us": median + 1}
-    return {**times, "repetitions": 3, "ratio": median / 12}
+def made_up_times(mode: BiasMode) -> list[float]:
+    return [time + mode for time in (9.0, 10.0, 11.0, 9.5, 10.5, 10.0, 10.0)]
 
 
 def files() -> list:
@@ -176,7 +181,7 @@ TAMPERED = {
     "a key less": (leave_out("sections", "counts", "rows", 0, "m"), "counts, row 0: m is missing"),
     "flag for number": (change("counts", 0, "m", True), "row 0: m is True; it must be int"),
     "NaN": (change("accuracy", 0, "library_error", math.nan), "row 0: library_error is nan"),
-    "infinite": (change("designs", 1, "ratio", math.inf), "designs, row 1: ratio is inf"),
+    "infinite": (change("accuracy", 1, "difference", math.inf), "row 1: difference is inf"),
     "numel": (change("counts", 0, "numel", more("numel")), "numel is 13; derived now is 12"),
     "derived": (change("counts", 0, "derived", 11), "derived is 11; derived now is 12"),
     "formula": (change("counts", 0, "formula", "3*m"), r"the formula is 3\*m; derived is 3\*m\*n"),
@@ -201,15 +206,22 @@ TAMPERED = {
     "bias dtype": (change("bias_results", 0, "dtype", "int8"), "no bound is stated for int8"),
     "bias result": (change("bias_results", 0, "error", 1e-3), "no cell agrees with cuDNN"),
     "bias error": (change("bias_results", 0, "error", -1.0), "an error is negative"),
-    "bias ratio": (change("bias_speed", 0, "ratio", 0.5), "ratio is 0.5; the medians' is 0.8333"),
     "no DOUBLE": (leave_out("sections", "bias_speed", "rows", 2), "there is no row of DOUBLE"),
-    "ratio": (change("designs", 1, "ratio", more("ratio")), "designs: .*the medians' is"),
-    "library": (change("library", 1, "ratio", 9.5), "library: .*ratio is 9.5"),
-    "compiled": (change("compiled", 1, "ratio", 9.5), "compiled: .*ratio is 9.5"),
-    "seconds": (change("compiled", 1, "compile_seconds", -1.0), "compile_seconds is negative"),
-    "median": (change("designs", 1, "median_us", more("upper_us")), "not positive and in order"),
-    "time": (change("designs", 1, "lower_us", 0.0), "not positive and in order"),
-    "repetitions": (change("designs", 1, "repetitions", 1), "1 repetitions are too few"),
+    "no times": (change("designs", 1, "times_us", 3.0), "times_us is 3.0; it must be list"),
+    "a time of 0": (change("library", 1, "times_us", [0.0] * 3), "library: .*not all positive"),
+    "a time of NaN": (change("library", 1, "times_us", [math.nan] * 3), "not all positive numbers"),
+    "a time is true": (change("library", 1, "times_us", [True] * 3), "not all positive numbers"),
+    "one time": (change("designs", 0, "times_us", [1.0]), "designs: .*: 1 times are too few"),
+    "a round less": (
+        change("designs", 1, "times_us", [1.0, 1.0]), "it has 2 times, and gru.pytorch has 3"
+    ),
+    "seconds": (change("compiled", 1, "compile_seconds", -1.0), "that are not negative"),
+    "no seconds": (change("compiled", 1, "compile_seconds", None), "that are not negative"),
+    "seconds of eager": (change("compiled", 0, "compile_seconds", 1.0), "of compiled code only"),
+    "another result": (change("compiled", 1, "difference", 2e-5), "is 2.00e-05, above 1e-05"),
+    "library error": (
+        change("accuracy", 8, "library_error", 1e-5), "library_error is 1.00e-05, above 7.63e-06"
+    ),
     "twice": (twice, "designs: two rows are of the same thing"),
 }  # fmt: skip
 
@@ -229,7 +241,7 @@ def test_a_section_that_failed_is_no_broken_rule(good):
     del evidence["sections"]["accuracy"]["rows"][3:]
     evidence["sections"]["accuracy"]["failed"] = "RuntimeError: out of memory"
     assert check(evidence) == []
-    assert "out of memory" in str(tables.design_table(evidence))
+    assert "out of memory" in str(time_tables.design_table(evidence))
     assert "float64" in str(tables.accuracy_table(evidence))
 
 
@@ -274,8 +286,8 @@ def test_tables_are_narrow_and_read_back(good, table: Callable[[dict], Table], t
 
 def test_tables_show_the_recorded_numbers(good):
     assert "21" not in str(tables.bias_parameter_table(good))  # the formula, not one size
-    speed = str(tables.bias_speed_table(good))
-    assert "0.83 (0.75 to 0.92)" in speed and "12.0 µs (11.0 to 13.0)" in speed
+    speed = str(time_tables.bias_speed_table(good))
+    assert "0.83 (0.82 to 0.85)" in speed and "12.0 µs (11.8 to 12.2)" in speed
     results = str(tables.bias_result_table(good)).splitlines()
     inside = next(line for line in results if "SINGLE_REC" in line and "inside" in line)
     assert inside.split()[-1] == "yes" and "1.0e-16" in inside
@@ -284,28 +296,61 @@ def test_tables_show_the_recorded_numbers(good):
 
 
 def test_reading_evidence_needs_no_torch():
-    code = "import sys, gru_sym.gpu.evidence, gru_sym.gpu.tables; sys.exit('torch' in sys.modules)"
+    code = "import sys, gru_sym.gpu.time_tables, gru_sym.gpu.evidence as e; "
+    code += "sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_latest_is_the_newest_full_record(good, tmp_path):
-    """By its own date, not by its name; a dry run is no evidence of a GPU."""
-    for name, date, dry in (
-        ("b", "2026-01-02", False),
-        ("a", "2026-01-03", False),
-        ("c", "2027", True),
+    """By its own date, not by its name; a dry run is no evidence; each device has its own."""
+    for name, date, made_up in (
+        ("b", "2026-01-02", full(good)),
+        ("a", "2026-01-03", full(good)),
+        ("c", "2027", good),
+        ("d", "2028", of_a_cpu(good)),
     ):
-        evidence = copy.deepcopy(good)
-        evidence["provenance"] |= {"date": date, "dry": dry}
+        evidence = copy.deepcopy(made_up)
+        evidence["provenance"]["date"] = date
         write(tmp_path / f"{name}.json", evidence)
     assert latest(tmp_path)["provenance"]["date"] == "2026-01-03"
+    assert latest(tmp_path, "cpu")["provenance"]["date"] == "2028"
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_without_a_record_every_table_says_so(table, tmp_path):
     nothing = latest(tmp_path)
-    assert str(table(nothing)).split("\n") == ["not measured yet", "there is no record of a GPU"]
+    told = str(table(nothing)).split("\n")
+    assert told == ["not measured yet", "there is no record of such a machine"]
     assert tables.provenance_sentence(nothing).startswith("Not measured yet")
+
+
+def test_tables_stand_together_or_not_at_all(good, tmp_path):
+    both = {
+        "What is stored:": tables.count_table(good),
+        "How far off:": tables.accuracy_table(good),
+    }
+    shown = tables.together(good, both)
+    assert repr(shown).startswith("What is stored:\nlayer  biases")
+    assert "\n\nHow far off:\n\n| layer | arithmetic |" in shown._repr_markdown_()
+    assert "What is stored:" not in str(tables.together(latest(tmp_path), both))
+
+
+def test_code_that_has_changed_since_is_told(good):
+    assert "since changed" not in tables.provenance_sentence(good)
+    older = copy.deepcopy(good)
+    older["provenance"]["generated_code"] = "0" * 16
+    assert tables.provenance_sentence(older).endswith("of generated code that has since changed.")
+
+
+def test_a_question_is_a_quotient_of_two_cells_that_were_timed(good):
+    rows = {row[0]: row for row in time_tables.design_table(good).rows}
+    assert rows["its time"][1] == "gru.pytorch" and "µs" in rows["its time"][2]
+    assert rows["reset before, not after"][1] == "gru.answer / gru.pytorch"
+    times = {row["cell"]: row["times_us"] for row in good["sections"]["designs"]["rows"]
+             if row["work"] == "forward"}  # fmt: skip
+    found = ratio(times["gru.answer"], times["gru.pytorch"]).median
+    assert f"{found:.2f}" in time_tables.span(good, "reset before, not after")
+    assert rows["reset before, not after"][2] == f"{found:.2f} (too few times)"
 
 
 def full(good: dict) -> dict:
@@ -316,8 +361,32 @@ def full(good: dict) -> dict:
     return evidence
 
 
+def of_a_cpu(good: dict) -> dict:
+    """The same as if it were a full record of a CPU."""
+    evidence = copy.deepcopy(good)
+    evidence["provenance"]["dry"] = False
+    for name in ("bias_parameters", "bias_results", "bias_speed"):
+        evidence["sections"][name] = {"absent": "no cuDNN"}
+    return evidence
+
+
 def test_a_full_record_is_accepted(good):
     assert check(full(good)) == []
+    assert check(of_a_cpu(good)) == []
+
+
+def test_a_gpu_without_bias_modes_is_no_full_record(good):
+    evidence = full(good)
+    evidence["sections"]["bias_speed"] = {"absent": "no cuDNN"}
+    assert check(evidence) == ["bias_speed: a full record has this section whole"]
+
+
+def test_a_full_record_is_of_a_commit_and_of_a_device_that_is_known(good):
+    evidence = of_a_cpu(good)
+    evidence["provenance"]["commit"] = "0123abc+changes"
+    assert "the sources differ from their commit" in check(evidence)[0]
+    evidence["provenance"]["device"] = "tpu"
+    assert check(evidence) == ["provenance: device is tpu; it must be cuda or cpu"]
 
 
 @pytest.mark.parametrize("key", ["commit", "gpu", "driver", "cuda", "cudnn"])

@@ -12,10 +12,12 @@ import torch
 from gru_sym.codegen import generate
 from gru_sym.gpu import accuracy, bias_modes, evidence, record, speed, timing
 from gru_sym.gpu.cudnn import GATES, BiasMode, Region
+from gru_sym.gpu.dispatch import MAKERS, maker, started
 from gru_sym.gpu.evidence_rules import RULES, agrees
 from gru_sym.gpu.mode_cells import cells_of, region_of
-from gru_sym.gpu.plan import Absent, Shape, dry_plan, full_plan
-from gru_sym.gpu.precision import SWITCHES, arithmetic
+from gru_sym.gpu.operations import operations
+from gru_sym.gpu.plan import DESIGNS, Absent, Shape, dry_plan, full_plan
+from gru_sym.gpu.precision import MATMUL, SWITCHES, arithmetic
 from gru_sym.gpu.provenance import provenance
 
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
@@ -23,7 +25,7 @@ on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA devic
 
 @pytest.fixture(scope="module")
 def dry() -> dict:
-    return record.record("cpu", command="python -m gru_sym gpu --record dry.json")
+    return record.record("cpu", dry=True, command="python -m gru_sym gpu --record dry.json")
 
 
 class StandIn:
@@ -135,7 +137,9 @@ def test_a_section_that_raises_loses_only_its_rest(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(record, "SECTIONS", sections)
     saved: list[str] = []
     told: list[str] = []
-    found = record.record("cpu", save=lambda e: saved.append(json.dumps(e)), progress=told.append)
+    found = record.record(
+        "cpu", dry=True, save=lambda e: saved.append(json.dumps(e)), progress=told.append
+    )
     one, two, three, four = found["sections"].values()
     assert one["failed"] == "RuntimeError: the cable is out" and one["rows"] == [{"value": 1}]
     assert two["failed"].startswith("ValueError: Out of range") and two["rows"] == []
@@ -149,7 +153,7 @@ def test_a_section_that_raises_loses_only_its_rest(monkeypatch: pytest.MonkeyPat
 
 
 def test_when_the_time_is_over_no_row_is_begun(monkeypatch: pytest.MonkeyPatch):
-    found = record.record("cpu", seconds=0)
+    found = record.record("cpu", dry=True, seconds=0)
     for name, section in found["sections"].items():
         assert section == {"absent": "the time for the record was over"}, name
     assert evidence.check(found) == []
@@ -157,17 +161,36 @@ def test_when_the_time_is_over_no_row_is_begun(monkeypatch: pytest.MonkeyPatch):
 
 def test_without_time_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch):
     found = record._section(speed.compiled_rows, dry_plan("cpu"))
-    assert [row["form"] for row in found["rows"]] == ["compiled"] * 3 + ["eager"] * 3
+    assert [row["form"] for row in found["rows"]] == ["eager", "compiled"] * 3
     late = record.dataclasses.replace(dry_plan("cpu"), deadline=0.0)
     found = record._section(speed.compiled_rows, late)
-    assert found["rows"] == [] and found["absent"].startswith("no time was left to compile gru.py")
+    assert [row["form"] for row in found["rows"]] == ["eager"] * 3
+    assert found["absent"].startswith("no time was left to compile gru.pytorch, gru.merged, gru.")
+    assert list(RULES["compiled"](found["rows"])) == []
+
+
+@pytest.mark.parametrize("broken", ["gru.merged", "gru.pytorch"])
+def test_a_cell_that_does_not_compile_loses_no_other(monkeypatch: pytest.MonkeyPatch, broken):
+    compiler = speed._compile
+    forbidden = speed._routine(broken).sequence
+
+    def compile_(function, plan):
+        if function is forbidden:
+            raise RuntimeError("out of registers")
+        return compiler(function, plan)
+
+    monkeypatch.setattr(speed, "_compile", compile_)
+    found = record._section(speed.compiled_rows, dry_plan("cpu"))
+    assert found["failed"] == f"RuntimeError: {broken}: RuntimeError: out of registers"
+    compiled = [row["cell"] for row in found["rows"] if row["form"] == "compiled"]
+    assert compiled == (["gru.pytorch", "gru.answer"] if broken == "gru.merged" else [])
+    assert list(RULES["compiled"](found["rows"])) == []
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (("tpu",), "device is 'tpu'; it must be cuda or cpu"),
-        (("cpu", False), "a full record needs a CUDA device"),
     ],
 )
 def test_devices_that_cannot_be_recorded(arguments, sentence: str):
@@ -187,8 +210,9 @@ def test_the_command_writes_the_file_and_says_what_is_in_it(
 ):
     monkeypatch.setattr(record, "SECTIONS", {"counts": record.SECTIONS["counts"]})
     path = tmp_path / "record.json"
-    said = record.main_record(path, "cpu", command="a command", commit="0123")
-    assert said.startswith("counts: 52 rows in ")
+    report = record.main_record(path, "cpu", dry=True, command="a command", commit="0123")
+    said = str(report)
+    assert len(report.problems) == 7 and said.startswith("counts: 52 rows in ")
     assert "does not hold: the section accuracy is missing" in said
     assert said.endswith("checked by gru_sym.gpu.evidence: 7 rules do not hold")
     about = evidence.load(path)["provenance"]
@@ -213,18 +237,58 @@ def test_switches_are_given_back(tf32: bool):
     assert [getattr(owner, name) for owner, name in SWITCHES] == before
 
 
+def test_a_switch_beside_them_is_left_alone():
+    name = "allow_fp16_reduced_precision_reduction"
+    setattr(MATMUL, name, (False, False))
+    try:
+        with arithmetic(tf32=True):
+            assert getattr(MATMUL, f"{name}_split_k") is False
+        assert (getattr(MATMUL, name), getattr(MATMUL, f"{name}_split_k")) == (False, False)
+    finally:
+        setattr(MATMUL, name, True)
+
+
 def test_the_full_plan_reaches_4096_and_compiles_few_steps():
-    plan = full_plan()
+    plan = full_plan("cuda")
     assert max(shape.n for shape in plan.accuracy) == 4096
     assert plan.compiled.T <= 32 and plan.repetitions >= 30
+    assert full_plan("cpu").device == "cpu" and not full_plan("cpu").dry
+
+
+def test_operations_are_counted_without_views():
+    """Written out by hand for h' = tanh(W_ih @ x + b_ih + W_hh @ h + b_hh)."""
+    x, w = torch.ones(3, 4), torch.ones(4, 4)
+    assert started(lambda: x @ w.T) == {"mm": 1}
+    assert started(lambda: torch.chunk(x, 2, dim=-1)) == {}
+    # A product, a sum, a tanh.
+    assert operations("rnn.pytorch").step == 3
+    # Reset before and after start as many operations forward; a bias in the loop is one more.
+    steps = {name: operations(name).step for name in DESIGNS}
+    assert steps["gru.pytorch"] == steps["gru.merged"] == steps["gru.answer"]
+    assert steps["gru.flux"] == steps["gru.pytorch"] - 1
+    # The two pairs of biases are added once.
+    assert operations("gru.pytorch").once == operations("gru.merged").once + 2
+
+
+def test_who_computes_a_layer_is_heard_and_not_assumed(monkeypatch: pytest.MonkeyPatch):
+    lstm, x = torch.nn.LSTM(4, 5).double(), torch.ones(3, 2, 4).double()
+    assert maker(lstm, x) == "PyTorch"
+    monkeypatch.setitem(MAKERS, "tanh", "somebody")
+    assert maker(lstm, x) == "somebody"
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this torch has no oneDNN")
+def test_an_lstm_of_float32_on_the_cpu_is_onednns():
+    assert maker(torch.nn.LSTM(4, 5), torch.ones(3, 2, 4)) == "oneDNN"
+    assert maker(torch.nn.GRU(4, 5), torch.ones(3, 2, 4)) == "PyTorch"
 
 
 def test_functions_are_timed_in_turn():
     called: list[str] = []
     functions = {name: lambda name=name: called.append(name) for name in "ab"}
-    rows = timing.compare(functions, "a", dry_plan("cpu"))
+    times = timing.take_turns(functions, dry_plan("cpu"))
     assert called[-6:] == ["a", "b", "b", "a", "a", "b"]  # each round begins with another one
-    assert rows["b"]["ratio"] == rows["b"]["median_us"] / rows["a"]["median_us"]
+    assert [len(found) for found in times.values()] == [3, 3]
 
 
 # cuDNN's bias modes, with the stand-in

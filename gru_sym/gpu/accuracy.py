@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from gru_sym.codegen import Routine, generate
-from gru_sym.gpu.plan import SEEDS, Plan, Row, Shape
+from gru_sym.gpu.dispatch import maker
+from gru_sym.gpu.plan import LAYERS, SEEDS, Plan, Row, Shape
 from gru_sym.gpu.precision import arithmetic
 from gru_sym.libraries.pytorch import cell_names, named_gradients, named_parameters
 from gru_sym.lookup import cell
 
-LAYERS: dict[str, tuple[Callable[..., nn.RNNBase], str]] = {
-    "GRU": (nn.GRU, "gru.pytorch"),
-    "LSTM": (nn.LSTM, "lstm.pytorch"),
-}
+MODULES: dict[str, Callable[..., nn.RNNBase]] = {"GRU": nn.GRU, "LSTM": nn.LSTM}
 
 ARITHMETICS = (
     (torch.float64, False),
@@ -70,10 +67,10 @@ def rows(plan: Plan) -> Iterator[Row]:
     An error is the largest one of a tensor over the largest number of that tensor; of the gradients
     it is that of the worst tensor. `library_error` and `generated_error` are against the generated
     code in float64 for the same parameters and input, which were rounded first; `difference` is
-    that of generated code and library. The CPU does float64 and float32.
+    that of generated code and library. TF32 is an arithmetic of GPUs.
     """
-    for dtype, tf32 in ARITHMETICS if plan.device == "cuda" else ARITHMETICS[:2]:
-        for kind in LAYERS:
+    for dtype, tf32 in ARITHMETICS:
+        for kind in LAYERS if plan.device == "cuda" or not tf32 else ():
             for shape in plan.accuracy:
                 with arithmetic(tf32=tf32):
                     yield from _rows(kind, dtype, tf32, shape, plan.device)
@@ -82,12 +79,12 @@ def rows(plan: Plan) -> Iterator[Row]:
 def _rows(kind: str, dtype: torch.dtype, tf32: bool, shape: Shape, device: str) -> Iterator[Row]:
     module, problem = _problem(kind, shape, device)
     rounded = problem.to(dtype)
-    layer = LAYERS[kind][0](shape.m, shape.n, device=device, dtype=dtype)
+    layer = MODULES[kind](shape.m, shape.n, device=device, dtype=dtype)
     layer.load_state_dict(module.state_dict())
     library, generated = _by_library(layer, rounded), _by_code(kind, rounded)
     exact = _by_code(kind, rounded.to(torch.float64))
     about = {"kind": kind, "dtype": _name(dtype), "tf32": tf32, **shape.row()}
-    about["library"] = _who(rounded.x)
+    about["library"] = maker(layer, rounded.x)
     for what in ("outputs", "gradients"):
         reference = exact.part(what)
         yield {
@@ -121,12 +118,11 @@ def _problem(kind: str, shape: Shape, device: str) -> tuple[nn.RNNBase, Problem]
     def normal(*sizes: int) -> Tensor:
         return torch.randn(*sizes, generator=random, dtype=torch.float64, device=device)
 
-    layer, name = LAYERS[kind]
     with torch.random.fork_rng():
         torch.manual_seed(SEEDS["parameters"])
-        module = layer(shape.m, shape.n, dtype=torch.float64, device=device)
+        module = MODULES[kind](shape.m, shape.n, dtype=torch.float64, device=device)
     x, cotangent = normal(shape.T, shape.B, shape.m), normal(shape.T, shape.B, shape.n)
-    states = tuple(normal(shape.B, shape.n) for _ in cell(name).states)
+    states = tuple(normal(shape.B, shape.n) for _ in cell(LAYERS[kind]).states)
     return module, Problem(cell_names(named_parameters(module)), x, states, cotangent)
 
 
@@ -152,7 +148,7 @@ def _by_library(layer: nn.RNNBase, problem: Problem) -> Result:
 
 @lru_cache
 def _routine(kind: str) -> Routine:
-    return generate(cell(LAYERS[kind][1]), "torch")
+    return generate(cell(LAYERS[kind]), "torch")
 
 
 def _leaf(tensor: Tensor) -> Tensor:
@@ -161,9 +157,3 @@ def _leaf(tensor: Tensor) -> Tensor:
 
 def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
-
-
-def _who(x: Tensor) -> str:
-    """Whether torch's layers hand this tensor on to cuDNN."""
-    acceptable: Callable[[Any], bool] = torch.cudnn_is_acceptable
-    return "cuDNN" if acceptable(x) else "PyTorch"

@@ -17,7 +17,7 @@ from gru_sym.gpu.accuracy import largest_error
 from gru_sym.gpu.cudnn import BiasMode, CudnnRnn
 from gru_sym.gpu.mode_cells import KINDS, cells_of, region_of
 from gru_sym.gpu.plan import SEEDS, Absent, Plan, Row, Shape
-from gru_sym.gpu.timing import compare
+from gru_sym.gpu.timing import take_turns
 
 MATHS = {torch.float64: "default", torch.float32: "fma"}
 """For results: float64, and float32 without TF32."""
@@ -66,10 +66,9 @@ def speed_rows(plan: Plan) -> Iterator[Row]:
                 layer = stack.enter_context(opened)
                 layer.fill(_random_weights(layer, plan, torch.float32))
                 functions[mode.name] = partial(layer.forward, x, h[None])
-            times = compare(functions, BiasMode.DOUBLE.name, plan)
-        # First what the others are compared with: the time may be over after any row.
-        for mode in sorted(BiasMode, key=lambda mode: mode is not BiasMode.DOUBLE):
-            yield {"kind": kind, "mode": mode.name, "math": math, **shape.row(), **times[mode.name]}
+            times = take_turns(functions, plan)
+        for name, measured in times.items():
+            yield {"kind": kind, "mode": name, "math": math, **shape.row(), "times_us": measured}
 
 
 def _require_cudnn(plan: Plan) -> None:

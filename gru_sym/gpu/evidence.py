@@ -32,10 +32,7 @@ def _all(types: Types, *keys: str) -> dict[str, Types]:
 
 SHAPE = _all(WHOLE, "T", "B", "m", "n")
 FORM = _all(TEXT, "form", "work") | _all(FLAG, "tf32")
-TIMES = {
-    **_all(NUMBER, "median_us", "lower_us", "upper_us", "ratio"),
-    **_all(WHOLE, "repetitions"),
-}
+TIMES = _all((list,), "times_us")
 
 ROWS: dict[str, dict[str, Types]] = {
     "counts": {
@@ -63,10 +60,10 @@ ROWS: dict[str, dict[str, Types]] = {
     },
     "bias_speed": {**_all(TEXT, "kind", "mode", "math"), **SHAPE, **TIMES},
     "designs": {**_all(TEXT, "cell"), **FORM, **SHAPE, **TIMES},
-    "library": {**_all(TEXT, "kind"), **FORM, **SHAPE, **TIMES},
+    "library": {**_all(TEXT, "kind", "library"), **FORM, **SHAPE, **TIMES},
     "compiled": {
         **_all(TEXT, "cell"),
-        **_all(_or_null(NUMBER), "compile_seconds"),
+        **_all(_or_null(NUMBER), "compile_seconds", "difference"),
         **FORM,
         **SHAPE,
         **TIMES,
@@ -76,9 +73,10 @@ ROWS: dict[str, dict[str, Types]] = {
 
 EVIDENCE = _all(WHOLE, "schema") | _all((dict,), "provenance", "sections")
 PROVENANCE = {
-    **_all(TEXT, "device", "date", "processor", "system"),
+    **_all(TEXT, "device", "date", "generated_code", "processor", "system"),
     **_all(FLAG, "dry"),
     **_all(_or_null(TEXT), "command", "commit", "gpu", "compute_capability", "driver", "cuda"),
+    **_all(WHOLE, "threads"),
     **_all(_or_null(WHOLE), "memory_bytes", "cudnn"),
     **_all((dict,), "seeds", "versions"),
 }
@@ -86,15 +84,25 @@ SECTION = _all(TEXT, "absent", "failed") | _all(NUMBER, "seconds") | _all((list,
 VERSIONS = _all(TEXT, "gru_sym", "torch", "python") | _all(_or_null(TEXT), "numpy", "sympy")
 
 
+NAMED = {"cuda": ("commit", "gpu", "driver", "cuda", "cudnn"), "cpu": ("commit",)}
+"""What the provenance of a full record must know."""
+
+OF_CUDNN = frozenset({"bias_parameters", "bias_results", "bias_speed"})
+
+
 def recorded(folder: str | Path) -> list[Path]:
     """The files of evidence in a folder, by name; none where there is no such folder."""
     return sorted(Path(folder).glob("*.json"))
 
 
-def latest(folder: str | Path) -> dict[str, Any]:
-    """The newest full record of a GPU in a folder; without one, evidence that has no sections."""
+def latest(folder: str | Path, device: str = "cuda") -> dict[str, Any]:
+    """The newest full record of a device in a folder; without one, evidence that has no sections.
+
+    One that breaks a rule is shown only where there is no other.
+    """
+    about = {"device": device, "dry": False}
     found = [load(path) for path in recorded(folder)]
-    full = [evidence for evidence in found if not evidence["provenance"]["dry"]]
+    full = [e for e in found if about.items() <= e["provenance"].items()]
     full = [evidence for evidence in full if not check(evidence)] or full
     nothing: dict[str, Any] = {"schema": SCHEMA, "provenance": None, "sections": {}}
     return max(full, key=lambda evidence: str(evidence["provenance"]["date"]), default=nothing)
@@ -138,17 +146,24 @@ def check(evidence: dict[str, Any]) -> list[str]:
 
 
 def _full(evidence: dict[str, Any]) -> Iterator[str]:
-    """A record that is no dry run is one of a GPU that is known, with every section measured."""
+    """A record that is no dry run names its machine and its code, and has every section whole.
+
+    Only `compiled` may be missing: there may be no compiler, or no time. A CPU has no bias modes.
+    """
     about = evidence["provenance"]
     if about["dry"]:
         return
-    if about["device"] != "cuda":
-        yield f"provenance: a full record is one of cuda, not of {about['device']}"
-    for key in ("commit", "gpu", "driver", "cuda", "cudnn"):
+    if about["device"] not in NAMED:
+        yield f"provenance: device is {about['device']}; it must be {' or '.join(NAMED)}"
+        return
+    for key in NAMED[about["device"]]:
         if about[key] is None:
             yield f"provenance: {key} is not known; a full record names it"
+    if (about["commit"] or "").endswith("+changes"):
+        yield "provenance: the sources differ from their commit; a full record is of a commit"
     for name, section in evidence["sections"].items():
-        if name != "compiled" and ("failed" in section or not section.get("rows")):
+        needed = name != "compiled" and (about["device"] == "cuda" or name not in OF_CUDNN)
+        if needed and (section.keys() & {"absent", "failed"} or not section.get("rows")):
             yield f"{name}: a full record has this section whole"
 
 

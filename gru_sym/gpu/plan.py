@@ -1,9 +1,9 @@
-"""What a record measures: the sizes, how often, and until when. In full on a GPU, dry on a CPU."""
+"""What a record measures: the cells, the sizes, how often, and until when."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
 
 Row: TypeAlias = dict[str, Any]
@@ -11,6 +11,18 @@ Row: TypeAlias = dict[str, Any]
 
 SEEDS = {"parameters": 0, "inputs": 1}
 """Of torch's generators. The numbers drawn are the same only on the same kind of device."""
+
+
+REFERENCE = "gru.pytorch"
+"""The cell whose time is that by which another one's is divided."""
+
+DESIGNS = (REFERENCE, "gru.merged", "gru.flux", "gru.answer", "gru.dey_salem")
+"""Reset after the product with 6n, 4n and 3n biases; reset before it with 6n and 3n."""
+
+COMPILED = (REFERENCE, "gru.merged", "gru.answer")
+
+LAYERS = {"GRU": "gru.pytorch", "LSTM": "lstm.pytorch"}
+"""The library's layers, and their cells."""
 
 
 class Absent(Exception):
@@ -42,6 +54,7 @@ class Plan:
     Attributes
     ----------
     device : "cuda" or "cpu".
+    dry : whether the times mean nothing.
     layers : (m, n) of the layers whose parameters are counted.
     accuracy : shapes at which generated code and library are compared.
     bias_results : shapes at which the results of cuDNN's bias modes are.
@@ -53,6 +66,7 @@ class Plan:
     """
 
     device: str
+    dry: bool
     layers: tuple[tuple[int, int], ...]
     accuracy: tuple[Shape, ...]
     bias_results: tuple[Shape, ...]
@@ -63,24 +77,32 @@ class Plan:
     deadline: float = math.inf
 
 
-def full_plan() -> Plan:
-    """What a GPU is asked, in a few minutes."""
-    return Plan(
-        device="cuda",
+def full_plan(device: str) -> Plan:
+    """What takes a few minutes. A GPU is asked for more: a CPU would take an hour for it."""
+    cpu = Plan(
+        device="cpu",
+        dry=False,
         layers=((1, 1), (5, 7), (8, 16), (100, 50), (1024, 1024)),
         accuracy=(
             Shape(5, 3, 4, 7),
             Shape(32, 16, 64, 64),
             Shape(16, 8, 100, 300),
             Shape(64, 32, 256, 256),
-            Shape(16, 16, 1024, 1024),
-            Shape(4, 8, 4096, 4096),
         ),
         bias_results=(Shape(5, 3, 4, 7), Shape(32, 16, 64, 64), Shape(16, 8, 100, 300)),
-        speed=(Shape(64, 64, 256, 256), Shape(64, 64, 1024, 1024), Shape(32, 16, 2048, 2048)),
+        speed=(Shape(64, 1, 64, 64), Shape(64, 16, 256, 256), Shape(32, 16, 1024, 1024)),
         compiled=Shape(16, 64, 256, 256),
         repetitions=40,
         compile_seconds=60,
+    )
+    if device == "cpu":
+        return cpu
+    return replace(
+        cpu,
+        device=device,
+        accuracy=(*cpu.accuracy, Shape(16, 16, 1024, 1024), Shape(4, 8, 4096, 4096)),
+        speed=(Shape(64, 64, 256, 256), Shape(64, 64, 1024, 1024), Shape(32, 16, 2048, 2048)),
+        repetitions=100,
     )
 
 
@@ -88,6 +110,7 @@ def dry_plan(device: str) -> Plan:
     """The same in seconds: it shows that the code runs, and its times mean nothing."""
     return Plan(
         device=device,
+        dry=True,
         layers=((1, 1), (5, 7)),
         accuracy=(Shape(3, 2, 4, 7), Shape(6, 4, 16, 16)),
         bias_results=(Shape(3, 2, 4, 7),),

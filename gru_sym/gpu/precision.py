@@ -31,22 +31,26 @@ def arithmetic(*, tf32: bool) -> Iterator[None]:
     """
     before = [_get(owner, name) for owner, name in SWITCHES]
     try:
-        for owner, name in SWITCHES:
-            _set(owner, name, tf32 and name == "allow_tf32")
+        for (owner, name), value in zip(SWITCHES, before, strict=True):
+            wanted = tf32 and name == "allow_tf32"
+            _set(owner, name, (wanted, value[1]) if isinstance(value, tuple) else wanted)
         yield
     finally:
         for (owner, name), value in zip(SWITCHES, before, strict=True):
             _set(owner, name, value)
 
 
-def _get(owner: Any, name: str) -> bool:
+def _get(owner: Any, name: str) -> Any:
     with warnings.catch_warnings():
         # Some versions of torch advise another name for TF32, which others do not have.
         warnings.simplefilter("ignore")
-        return bool(getattr(owner, name))
+        value = getattr(owner, name)
+        # Where torch has a second switch beside this one, setting this one alone would reset it.
+        second = getattr(owner, f"{name}_split_k", None)
+        return value if second is None else (value, second)
 
 
-def _set(owner: Any, name: str, value: bool) -> None:
+def _set(owner: Any, name: str, value: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         setattr(owner, name, value)

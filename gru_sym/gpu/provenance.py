@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 import gru_sym
+from gru_sym.gpu.fingerprint import fingerprint
 from gru_sym.gpu.plan import SEEDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,9 +34,11 @@ def provenance(device: str, dry: bool, command: str | None, commit: str | None) 
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
         "commit": commit or _commit(),
+        "generated_code": fingerprint(),
         "seeds": dict(SEEDS),
         **_gpu(device),
         "processor": _processor(),
+        "threads": torch.get_num_threads(),
         "system": f"{platform.system()} {platform.machine()}",
         "versions": {
             "gru_sym": gru_sym.__version__,

@@ -9,6 +9,7 @@ import re
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,32 +37,44 @@ SECTIONS: dict[str, Callable[[Plan], Iterator[Row]]] = {
 """In the order in which they are measured: the one that may take long is the last."""
 
 
+@dataclass(frozen=True)
+class Report:
+    """What was recorded, and what of it breaks a rule; printed, what to say of it at the end."""
+
+    evidence: dict[str, Any]
+    problems: list[str]
+
+    def __str__(self) -> str:
+        sections = self.evidence["sections"].items()
+        lines = [f"{name}: {_summary(section)}" for name, section in sections]
+        lines += [f"does not hold: {problem}" for problem in self.problems]
+        count = len(self.problems)
+        verdict = f"{count} rules do not hold" if count else "every rule holds"
+        return "\n".join([*lines, f"checked by gru_sym.gpu.evidence: {verdict}"])
+
+
 def main_record(
     path: str | Path,
     device: str = "cuda",
     *,
-    dry: bool | None = None,
+    dry: bool = False,
     command: str | None = None,
     commit: str | None = None,
     progress: Callable[[str], object] | None = None,
-) -> str:
-    """Record into a file, which is written anew after each section; what to say at the end.
+) -> Report:
+    """Record into a file, which is written anew after each section.
 
     Parameters are those of `record`. Raises `ValueError` as `record` does, and `OSError` for a file
     that cannot be written.
     """
     save = partial(write, path)
     evidence = record(device, dry, command, progress, commit=commit, save=save)
-    problems = check(evidence)
-    lines = [f"{name}: {_summary(section)}" for name, section in evidence["sections"].items()]
-    lines += [f"does not hold: {problem}" for problem in problems]
-    verdict = f"{len(problems)} rules do not hold" if problems else "every rule holds"
-    return "\n".join([*lines, f"checked by gru_sym.gpu.evidence: {verdict}"])
+    return Report(evidence, check(evidence))
 
 
 def record(
     device: str = "cuda",
-    dry: bool | None = None,
+    dry: bool = False,
     command: str | None = None,
     progress: Callable[[str], object] | None = None,
     *,
@@ -73,8 +86,8 @@ def record(
 
     Parameters
     ----------
-    device : "cuda", or "cpu" for the dry form.
-    dry : whether in small, to see that it runs; without it, in full on CUDA and dry on the CPU.
+    device : "cuda" or "cpu", which knows nothing of cuDNN and of TF32.
+    dry : whether in small, to see that it runs.
     command : the command line, for the provenance.
     progress : called with one line after each section, and with the traceback of one that failed.
     commit : of the sources, where git cannot tell.
@@ -83,9 +96,8 @@ def record(
 
     Raises
     ------
-    ValueError : for another device, for "cuda" where there is none, and for "cpu" in full.
+    ValueError : for another device, and for "cuda" where there is none.
     """
-    dry = device == "cpu" if dry is None else dry
     plan = dataclasses.replace(_plan(device, dry), deadline=time.monotonic() + seconds)
     sections: dict[str, Any] = {name: {"absent": "not reached"} for name in SECTIONS}
     origin = provenance(device, dry, command, commit)
@@ -125,10 +137,8 @@ def _plan(device: str, dry: bool) -> Plan:
     if device not in ("cuda", "cpu"):
         raise ValueError(f"device is {device!r}; it must be cuda or cpu")
     if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("torch sees no CUDA device here; the dry form runs on the device cpu")
-    if device == "cpu" and not dry:
-        raise ValueError("a full record needs a CUDA device; on the CPU there is the dry form")
-    return dry_plan(device) if dry else full_plan()
+        raise ValueError("torch sees no CUDA device here; the device cpu is everywhere")
+    return dry_plan(device) if dry else full_plan(device)
 
 
 def _section(

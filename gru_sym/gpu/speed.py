@@ -12,36 +12,35 @@ import torch
 from torch import Tensor, nn
 
 from gru_sym.codegen import Routine, generate
-from gru_sym.gpu.accuracy import LAYERS
-from gru_sym.gpu.plan import SEEDS, Absent, Plan, Row, Shape
+from gru_sym.gpu.accuracy import MODULES, largest_error
+from gru_sym.gpu.dispatch import maker
+from gru_sym.gpu.plan import COMPILED, DESIGNS, LAYERS, REFERENCE, SEEDS, Absent, Plan, Row, Shape
 from gru_sym.gpu.precision import arithmetic
-from gru_sym.gpu.timing import Function, captured, compare
+from gru_sym.gpu.timing import Function, captured, take_turns
 from gru_sym.libraries.pytorch import cell_names, named_parameters
 from gru_sym.lookup import cell
-
-DESIGNS = ("gru.pytorch", "gru.merged", "gru.flux", "gru.answer", "gru.keras_reset_before")
-COMPILED = ("gru.pytorch", "gru.merged", "gru.keras_reset_before")
 
 FORWARD, BOTH = "forward", "forward and backward"
 
 
 @dataclass(frozen=True)
 class Run:
-    """Something to time: a function of x, and the tensors that it has gradients for."""
+    """Something to time: a function of x, the tensors that it has gradients for, a cotangent."""
 
     function: Callable[[Tensor], Tensor]
     leaves: tuple[Tensor, ...]
     x: Tensor
+    cotangent: Tensor
 
     def forward(self) -> Tensor:
         """The outputs, for inference."""
         with torch.no_grad():
             return self.function(self.x)
 
-    def both(self, cotangent: Tensor) -> tuple[Tensor, ...]:
+    def both(self) -> tuple[Tensor, ...]:
         """The gradients of every parameter and of x."""
         x = self.x.detach().requires_grad_()
-        return torch.autograd.grad(self.function(x), (*self.leaves, x), cotangent)
+        return torch.autograd.grad(self.function(x), (*self.leaves, x), self.cotangent)
 
 
 def design_rows(plan: Plan) -> Iterator[Row]:
@@ -51,15 +50,19 @@ def design_rows(plan: Plan) -> Iterator[Row]:
     """
     for tf32, shape in ((tf32, shape) for tf32 in _tf32(plan) for shape in plan.speed):
         with arithmetic(tf32=tf32):
-            x, cotangent = _inputs(plan, shape)
-            runs = {
-                name: _generated(_routine(name).sequence, _random(name, shape, plan), x)
-                for name in DESIGNS
-            }
-            for (form, work), functions in _forms(runs, cotangent, plan).items():
-                times = compare(functions, "gru.pytorch", plan)
+            runs = {name: design(name, shape, plan) for name in DESIGNS}
+            for (form, work), functions in _forms(runs, plan).items():
                 about = {"form": form, "work": work, "tf32": tf32, **shape.row()}
-                yield from ({"cell": name, **about, **times[name]} for name in DESIGNS)
+                for name, times in take_turns(functions, plan).items():
+                    yield {"cell": name, **about, "times_us": times}
+
+
+def design(name: str, shape: Shape, plan: Plan, *, compiled: bool = False) -> Run:
+    """The code generated for a cell of the catalogue, with random parameters and input."""
+    sequence, parameters = _routine(name).sequence, _random(name, shape, plan)
+    # The function itself and not one that calls it, which torch.compile could not inline.
+    function = _compile(sequence, plan) if compiled else sequence
+    return _generated(function, parameters, *_inputs(plan, shape))
 
 
 def library_rows(plan: Plan) -> Iterator[Row]:
@@ -69,56 +72,72 @@ def library_rows(plan: Plan) -> Iterator[Row]:
     """
     for tf32, shape in ((tf32, shape) for tf32 in _tf32(plan) for shape in plan.speed):
         for kind in LAYERS:
+            about: Row = {"kind": kind, "library": _maker(kind, shape, plan), "tf32": tf32}
             with arithmetic(tf32=tf32):
                 for work, functions in _beside_library(kind, shape, plan).items():
-                    times = compare(functions, "library", plan)
-                    about = {"work": work, "tf32": tf32, **shape.row()}
-                    for form, measured in times.items():
-                        yield {"kind": kind, "form": form, **about, **measured}
+                    about |= {"work": work, **shape.row()}
+                    for form, times in take_turns(functions, plan).items():
+                        yield {**about, "form": form, "times_us": times}
 
 
 def compiled_rows(plan: Plan) -> Iterator[Row]:
     """The forward pass by torch.compile, and the same eager: few steps, since each is compiled.
 
-    `compile_seconds` is the first call. On the CPU torch.compile only traces ("eager" backend).
+    `compile_seconds` is the first call, after the compiler itself has started; `difference` is how
+    far the outputs are from the eager ones, relative to the largest. A dry run on the CPU
+    only traces (backend "eager"). A cell that does not compile is told at the end.
     """
-    shape = plan.compiled
-    backend = "inductor" if plan.device == "cuda" else "eager"
-    x, _ = _inputs(plan, shape)
-    eager: dict[str, Run] = {}
-    compiled: dict[str, Run] = {}
-    seconds: dict[str, float | None] = {}
+    runs: dict[tuple[str, str], Run] = {}
+    compiled: dict[str, tuple[float, float]] = {}
+    late: list[str] = []
+    broken: list[str] = []
     with arithmetic(tf32=False):
+        _compile(torch.sin, plan)(torch.ones(1, device=plan.device))
         for name in COMPILED:
+            runs[name, "eager"] = design(name, plan.compiled, plan)
             if time.monotonic() + plan.compile_seconds > plan.deadline:
-                break
-            sequence, parameters = _routine(name).sequence, _random(name, shape, plan)
-            eager[name] = _generated(sequence, parameters, x)
-            # The function itself and not one that calls it, which torch.compile could not inline.
-            function: Any = torch.compile(sequence, fullgraph=True, backend=backend)
-            compiled[name] = _generated(function, parameters, x)
-            begin = time.perf_counter()
-            compiled[name].forward()
-            _synchronize(plan)
-            seconds[name] = time.perf_counter() - begin
-        for form, runs in (("compiled", compiled), ("eager", eager)):
-            if runs:
-                times = compare({k: run.forward for k, run in runs.items()}, "gru.pytorch", plan)
-                about = {"form": form, "work": FORWARD, "tf32": False, **shape.row()}
-                for name, row in times.items():
-                    taken = seconds[name] if form == "compiled" else None
-                    yield {"cell": name, **about, "compile_seconds": taken, **row}
-    if missing := [name for name in COMPILED if name not in compiled]:
-        raise Absent(f"no time was left to compile {', '.join(missing)}")
+                late.append(name)
+                continue
+            try:
+                run = design(name, plan.compiled, plan, compiled=True)
+                compiled[name] = _first_call(run, runs[name, "eager"], plan)
+                runs[name, "compiled"] = run
+            except Exception as error:  # of the compiler, whatever it is: the others go on
+                broken.append(f"{name}: {type(error).__name__}: {error}")
+        if (REFERENCE, "compiled") not in runs:
+            runs = {key: run for key, run in runs.items() if key[1] == "eager"}
+        times = take_turns({key: run.forward for key, run in runs.items()}, plan)
+    for (name, form), measured in times.items():
+        about: Row = {"cell": name, "form": form, "work": FORWARD, "tf32": False}
+        seconds, difference = compiled[name] if form == "compiled" else (None, None)
+        about |= {"compile_seconds": seconds, "difference": difference}
+        yield {**about, **plan.compiled.row(), "times_us": measured}
+    if broken:
+        raise RuntimeError("; ".join(broken))
+    if late:
+        raise Absent(f"no time was left to compile {', '.join(late)}")
 
 
-def _forms(
-    runs: Mapping[str, Run], cotangent: Tensor, plan: Plan
-) -> dict[tuple[str, str], dict[str, Function]]:
+def _compile(function: Callable[..., Any], plan: Plan) -> Callable[..., Any]:
+    backend = "eager" if plan.dry and plan.device == "cpu" else "inductor"
+    compiled: Callable[..., Any] = torch.compile(function, fullgraph=True, backend=backend)
+    return compiled
+
+
+def _first_call(run: Run, eager: Run, plan: Plan) -> tuple[float, float]:
+    """Its seconds, and the largest difference of its outputs to the eager ones."""
+    begin = time.perf_counter()
+    outputs = run.forward()
+    _synchronize(plan)
+    seconds = time.perf_counter() - begin
+    return round(seconds, 3), largest_error({"": outputs}, {"": eager.forward()})
+
+
+def _forms(runs: Mapping[str, Run], plan: Plan) -> dict[tuple[str, str], dict[str, Function]]:
     """What is timed of each run, by form and work."""
     forms: dict[tuple[str, str], dict[str, Function]] = {
         ("eager", FORWARD): {name: run.forward for name, run in runs.items()},
-        ("eager", BOTH): {name: partial(run.both, cotangent) for name, run in runs.items()},
+        ("eager", BOTH): {name: run.both for name, run in runs.items()},
     }
     if plan.device == "cuda":
         graphs = {name: captured(run.forward) for name, run in runs.items()}
@@ -129,7 +148,7 @@ def _forms(
 def _beside_library(kind: str, shape: Shape, plan: Plan) -> dict[str, dict[str, Function]]:
     """The library and the generated code with its parameters, by work and form."""
     x, cotangent = _inputs(plan, shape)
-    layer, name = LAYERS[kind]
+    layer = MODULES[kind]
     with torch.random.fork_rng():
         torch.manual_seed(SEEDS["parameters"])
         module = layer(shape.m, shape.n, device=plan.device)
@@ -139,17 +158,22 @@ def _beside_library(kind: str, shape: Shape, plan: Plan) -> dict[str, dict[str, 
         name: tensor.clone().requires_grad_()
         for name, tensor in cell_names(named_parameters(module)).items()
     }
-    generated = _generated(_routine(name).sequence, parameters, x)
+    generated = _generated(_routine(LAYERS[kind]).sequence, parameters, x, cotangent)
     forward: dict[str, Function] = {
-        "library": Run(partial(_outputs, inference), (), x).forward,
+        "library": Run(partial(_outputs, inference), (), x, cotangent).forward,
         "eager": generated.forward,
     }
     if plan.device == "cuda":
         forward["graph"] = captured(generated.forward)
-    trained = Run(partial(_outputs, module), tuple(module.parameters()), x)
+    trained = Run(partial(_outputs, module), tuple(module.parameters()), x, cotangent)
     runs = {"library": trained, "eager": generated}
-    both: dict[str, Function] = {form: partial(run.both, cotangent) for form, run in runs.items()}
+    both: dict[str, Function] = {form: run.both for form, run in runs.items()}
     return {FORWARD: forward, BOTH: both}
+
+
+def _maker(kind: str, shape: Shape, plan: Plan) -> str:
+    x, _ = _inputs(plan, shape)
+    return maker(MODULES[kind](shape.m, shape.n, device=plan.device), x)
 
 
 def _outputs(module: nn.Module, x: Tensor) -> Tensor:
@@ -157,12 +181,14 @@ def _outputs(module: nn.Module, x: Tensor) -> Tensor:
     return outputs
 
 
-def _generated(sequence: Callable[..., Any], parameters: dict[str, Tensor], x: Tensor) -> Run:
+def _generated(
+    sequence: Callable[..., Any], parameters: dict[str, Tensor], x: Tensor, cotangent: Tensor
+) -> Run:
     def outputs(x: Tensor) -> Tensor:
         found: Tensor = sequence(parameters, x)[0]
         return found
 
-    return Run(outputs, tuple(parameters.values()), x)
+    return Run(outputs, tuple(parameters.values()), x, cotangent)
 
 
 def _random(name: str, shape: Shape, plan: Plan) -> dict[str, Tensor]:

@@ -1,47 +1,42 @@
-"""Times on a device: in turn, so that drift is fair; medians and quartiles, in microseconds."""
+"""Times on a device, in microseconds: in turn, so that drift is fair."""
 
 from __future__ import annotations
 
-import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, TypeVar
 
 import torch
 
-from gru_sym.gpu.plan import Plan, Row
+from gru_sym.gpu.plan import Plan
 
 WARM_UP = 5
 WARM_UP_SECONDS = 0.3
 
 Function = Callable[[], Any]
+Name = TypeVar("Name", bound=Hashable)
 
 
-def compare(functions: Mapping[str, Function], reference: str, plan: Plan) -> dict[str, Row]:
-    """Time each function as often as the plan says, A B C A B C; `ratio` is to the reference.
+def take_turns(functions: Mapping[Name, Function], plan: Plan) -> dict[Name, list[float]]:
+    """The times of each function, as many as the plan says, round by round: A B C B C A C A B.
 
     >>> from gru_sym.gpu.plan import dry_plan
-    >>> rows = compare({"a": lambda: sum(range(99)), "b": lambda: None}, "b", dry_plan("cpu"))
-    >>> list(rows["a"])
-    ['median_us', 'lower_us', 'upper_us', 'repetitions', 'ratio']
-    >>> rows["b"]["ratio"]
-    1.0
+    >>> times = take_turns({"a": lambda: sum(range(99)), "b": lambda: None}, dry_plan("cpu"))
+    >>> list(times), len(times["a"])
+    (['a', 'b'], 3)
     """
     _warm_up(functions, plan.device)
-    times: dict[str, list[float]] = {name: [] for name in functions}
+    times: dict[Name, list[float]] = {name: [] for name in functions}
     names = list(functions)
     for number in range(plan.repetitions):
         # Each round begins with another one, so that none always follows the same.
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            times[name].append(microseconds(functions[name], plan.device))
-    rows = {name: spread(values) for name, values in times.items()}
-    for row in rows.values():
-        row["ratio"] = row["median_us"] / rows[reference]["median_us"]
-    return rows
+            times[name].append(round(microseconds(functions[name], plan.device), 2))
+    return times
 
 
-def _warm_up(functions: Mapping[str, Function], device: str) -> None:
+def _warm_up(functions: Mapping[Name, Function], device: str) -> None:
     """Some rounds, and on a GPU so many that its clock has time to rise."""
     begin, rounds = time.monotonic(), 0
     while rounds < WARM_UP or (device == "cuda" and time.monotonic() - begin < WARM_UP_SECONDS):
@@ -50,18 +45,6 @@ def _warm_up(functions: Mapping[str, Function], device: str) -> None:
         if device == "cuda":
             torch.cuda.synchronize()
         rounds += 1
-
-
-def spread(times: Sequence[float]) -> Row:
-    """Median and quartiles.
-
-    >>> spread([4.0, 1.0, 2.0, 3.0, 5.0])
-    {'median_us': 3.0, 'lower_us': 2.0, 'upper_us': 4.0, 'repetitions': 5}
-    """
-    quartiles = statistics.quantiles(times, n=4, method="inclusive")
-    lower, median, upper = (round(quartile, 3) for quartile in quartiles)  # to the nanosecond
-    about = {"median_us": median, "lower_us": lower, "upper_us": upper}
-    return {**about, "repetitions": len(times)}
 
 
 def microseconds(function: Function, device: str) -> float:
