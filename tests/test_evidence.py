@@ -287,7 +287,7 @@ def test_tables_are_narrow_and_read_back(good, table: Callable[[dict], Table], t
 def test_tables_show_the_recorded_numbers(good):
     assert "21" not in str(tables.bias_parameter_table(good))  # the formula, not one size
     speed = str(time_tables.bias_speed_table(good))
-    assert "0.83 (0.82 to 0.85)" in speed and "12.0 µs (11.8 to 12.2)" in speed
+    assert "0.833 (0.818 to 0.846)" in speed and "12.0 µs (11.8 to 12.2)" in speed
     results = str(tables.bias_result_table(good)).splitlines()
     inside = next(line for line in results if "SINGLE_REC" in line and "inside" in line)
     assert inside.split()[-1] == "yes" and "1.0e-16" in inside
@@ -349,8 +349,8 @@ def test_a_question_is_a_quotient_of_two_cells_that_were_timed(good):
     times = {row["cell"]: row["times_us"] for row in good["sections"]["designs"]["rows"]
              if row["work"] == "forward"}  # fmt: skip
     found = ratio(times["gru.answer"], times["gru.pytorch"]).median
-    assert f"{found:.2f}" in time_tables.span(good, "reset before, not after")
-    assert rows["reset before, not after"][2] == f"{found:.2f} (too few times)"
+    assert f"{found:.3f}" in time_tables.span(good, "reset before, not after")
+    assert rows["reset before, not after"][2] == f"{found:.3f} (too few times)"
 
 
 def full(good: dict) -> dict:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._inductor import config as inductor
 
 from gru_sym.codegen import Routine, generate
 from gru_sym.gpu.accuracy import MODULES, largest_error
@@ -91,7 +94,7 @@ def compiled_rows(plan: Plan) -> Iterator[Row]:
     compiled: dict[str, tuple[float, float]] = {}
     late: list[str] = []
     broken: list[str] = []
-    with arithmetic(tf32=False):
+    with arithmetic(tf32=False), _without_caches():
         _compile(torch.sin, plan)(torch.ones(1, device=plan.device))
         for name in COMPILED:
             runs[name, "eager"] = design(name, plan.compiled, plan)
@@ -116,6 +119,14 @@ def compiled_rows(plan: Plan) -> Iterator[Row]:
         raise RuntimeError("; ".join(broken))
     if late:
         raise Absent(f"no time was left to compile {', '.join(late)}")
+
+
+@contextmanager
+def _without_caches() -> Iterator[None]:
+    """Compile anew, whatever an earlier run has left."""
+    with inductor.patch(force_disable_caches=True), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "dynamo_pgo force disabled")
+        yield
 
 
 def _compile(function: Callable[..., Any], plan: Plan) -> Callable[..., Any]:

@@ -72,7 +72,7 @@ def span(evidence: Evidence, question: str) -> str:
         medians.append(ratio(times[name], times[base]).median)
     if not medians:
         return "not measured yet"
-    return f"{min(medians):.2f} to {max(medians):.2f}"
+    return f"{min(medians):.3f} to {max(medians):.3f}"
 
 
 def library_table(evidence: Evidence, work: str = "forward", *, tf32: bool = False) -> Table:
@@ -122,8 +122,8 @@ def _quotient(times: Sequence[float] | None, reference: Sequence[float] | None) 
         return "not measured"
     found = ratio(times, reference)
     if math.isinf(found.upper):
-        return f"{found.median:.2f} (too few times)"
-    return f"{found.median:.2f} ({found.lower:.2f} to {found.upper:.2f})"
+        return f"{found.median:.3f} (too few times)"
+    return f"{found.median:.3f} ({found.lower:.3f} to {found.upper:.3f})"
 
 
 def _against(row: Row, reference: Row | None) -> str:
