@@ -92,8 +92,8 @@ def made_up_results(kind: str, mode: BiasMode) -> list[dict]:
     ]
 
 
-def made_up_times(mode: BiasMode) -> list[float]:
-    return [time + mode for time in (9.0, 10.0, 11.0, 9.5, 10.5, 10.0, 10.0)]
+def made_up_times(mode: BiasMode) -> list[list[float]]:
+    return [[time + mode] for time in (9.0, 10.0, 11.0, 9.5, 10.5, 10.0, 10.0)]
 
 
 def files() -> list:
@@ -208,12 +208,15 @@ TAMPERED = {
     "bias error": (change("bias_results", 0, "error", -1.0), "an error is negative"),
     "no DOUBLE": (leave_out("sections", "bias_speed", "rows", 2), "there is no row of DOUBLE"),
     "no times": (change("designs", 1, "times_us", 3.0), "times_us is 3.0; it must be list"),
-    "a time of 0": (change("library", 1, "times_us", [0.0] * 3), "library: .*not all positive"),
-    "a time of NaN": (change("library", 1, "times_us", [math.nan] * 3), "not all positive numbers"),
-    "a time is true": (change("library", 1, "times_us", [True] * 3), "not all positive numbers"),
-    "one time": (change("designs", 0, "times_us", [1.0]), "designs: .*: 1 times are too few"),
+    "a time of 0": (change("library", 1, "times_us", [[0.0] * 3]), "library: .*blocks of positive"),
+    "a time of NaN": (change("library", 1, "times_us", [[math.nan]]), "not blocks of positive"),
+    "a time is true": (change("library", 1, "times_us", [[True] * 3]), "not blocks of positive"),
+    "no block": (change("library", 1, "times_us", [1.0, 2.0]), "not blocks of positive numbers"),
+    "an empty block": (change("library", 1, "times_us", [[1.0], []]), "not blocks of positive"),
+    "one time": (change("designs", 0, "times_us", [[1.0]]), "designs: .*: 1 times are too few"),
     "a round less": (
-        change("designs", 1, "times_us", [1.0, 1.0]), "it has 2 times, and gru.pytorch has 3"
+        change("designs", 1, "times_us", [[1.0], [1.0]]),
+        r"it has \[1, 1\] times in its blocks, and gru.pytorch has \[2, 2\]",
     ),
     "seconds": (change("compiled", 1, "compile_seconds", -1.0), "that are not negative"),
     "no seconds": (change("compiled", 1, "compile_seconds", None), "that are not negative"),
@@ -350,7 +353,7 @@ def test_a_question_is_a_quotient_of_two_cells_that_were_timed(good):
              if row["work"] == "forward"}  # fmt: skip
     found = ratio(times["gru.answer"], times["gru.pytorch"]).median
     assert f"{found:.3f}" in time_tables.span(good, "reset before, not after")
-    assert rows["reset before, not after"][2] == f"{found:.3f} (too few times)"
+    assert rows["reset before, not after"][2] == f"{found:.3f} (too few blocks)"
 
 
 def full(good: dict) -> dict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache, partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from gru_sym.gpu.accuracy import largest_error
 from gru_sym.gpu.cudnn import BiasMode, CudnnRnn
 from gru_sym.gpu.mode_cells import KINDS, cells_of, region_of
 from gru_sym.gpu.plan import SEEDS, Absent, Plan, Row, Shape
-from gru_sym.gpu.timing import take_turns
+from gru_sym.gpu.timing import Function, take_turns
 
 MATHS = {torch.float64: "default", torch.float32: "fma"}
 """For results: float64, and float32 without TF32."""
@@ -58,17 +58,22 @@ def speed_rows(plan: Plan) -> Iterator[Row]:
     """The forward pass of each mode in float32, with TF32 ("default") and without it ("fma")."""
     _require_cudnn(plan)
     for kind, shape, math in itertools.product(KINDS, plan.speed, ("default", "fma")):
-        x, h = _inputs(plan, shape, torch.float32)
-        with ExitStack() as stack:
-            functions = {}
-            for mode in BiasMode:
-                opened = _layer(plan, kind, mode, shape, torch.float32, math)
-                layer = stack.enter_context(opened)
-                layer.fill(_random_weights(layer, plan, torch.float32))
-                functions[mode.name] = partial(layer.forward, x, h[None])
-            times = take_turns(functions, plan)
+        times = take_turns(partial(_modes, kind, shape, math, plan), plan)
         for name, measured in times.items():
             yield {"kind": kind, "mode": name, "math": math, **shape.row(), "times_us": measured}
+
+
+@contextmanager
+def _modes(kind: str, shape: Shape, math: str, plan: Plan) -> Iterator[dict[str, Function]]:
+    """The forward pass of each mode, with random parameters."""
+    x, h = _inputs(plan, shape, torch.float32)
+    functions: dict[str, Function] = {}
+    with ExitStack() as opened:
+        for mode in BiasMode:
+            layer = opened.enter_context(_layer(plan, kind, mode, shape, torch.float32, math))
+            layer.fill(_random_weights(layer, plan, torch.float32))
+            functions[mode.name] = partial(layer.forward, x, h[None])
+        yield functions
 
 
 def _require_cudnn(plan: Plan) -> None:

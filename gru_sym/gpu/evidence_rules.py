@@ -146,23 +146,24 @@ def bias_results(rows: list[Row]) -> Iterator[str]:
 
 
 def _speed(varying: str, reference: str) -> Rule:
-    """Times are positive, and as many as those of the row that they were taken in turn with."""
+    """Times are positive, and in as many blocks and rounds as those that they are compared with."""
 
     def rule(rows: list[Row]) -> Iterator[str]:
-        rounds = {_identity(row): len(row["times_us"]) for row in rows}
+        rounds = {_identity(row): _rounds(row["times_us"]) for row in rows}
         if len(rounds) < len(rows):
             yield "two rows are of the same thing"
         for row in rows:
             where = _where(row, *(key for key in row if key not in MEASURED))
-            if not all(map(_is_time, row["times_us"])):
-                yield f"{where}: its times are not all positive numbers"
-            if len(row["times_us"]) < 2:
-                yield f"{where}: {len(row['times_us'])} times are too few"
+            own = _rounds(row["times_us"])
             base = rounds.get(_identity({**row, varying: reference}))
-            if base is None:
+            if own is None:
+                yield f"{where}: its times are not blocks of positive numbers"
+            elif sum(own) < 2:
+                yield f"{where}: {sum(own)} times are too few"
+            elif base is None:
                 yield f"{where}: there is no row of {reference} to compare it with"
-            elif base != len(row["times_us"]):
-                yield f"{where}: it has {len(row['times_us'])} times, and {reference} has {base}"
+            elif base != own:
+                yield f"{where}: it has {own} times in its blocks, and {reference} has {base}"
             yield from _compilation(where, row)
 
     return rule
@@ -198,6 +199,13 @@ RULES: dict[str, Rule] = {
 def _cell(name: str, bias: bool) -> Cell:
     cell = catalogue_cell(name)
     return cell if bias else without_biases(cell)
+
+
+def _rounds(times: list[Any]) -> list[int] | None:
+    """How many times are in each block; None where something else is in them."""
+    if not all(type(block) is list and block and all(map(_is_time, block)) for block in times):
+        return None
+    return list(map(len, times))
 
 
 def _is_time(time: Any) -> bool:

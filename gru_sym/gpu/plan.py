@@ -60,7 +60,8 @@ class Plan:
     bias_results : shapes at which the results of cuDNN's bias modes are.
     speed : shapes at which times are taken.
     compiled : the one shape at which code is compiled; T is small, since every step is compiled.
-    repetitions : how often each time is taken.
+    blocks : how often everything that is timed is made anew.
+    rounds : how often each time is taken in a block.
     compile_seconds : a compilation is not begun if less time is left.
     deadline : on the clock of time.monotonic(), when to stop.
     """
@@ -72,7 +73,8 @@ class Plan:
     bias_results: tuple[Shape, ...]
     speed: tuple[Shape, ...]
     compiled: Shape
-    repetitions: int
+    blocks: int
+    rounds: int
     compile_seconds: float
     deadline: float = math.inf
 
@@ -92,7 +94,8 @@ def full_plan(device: str) -> Plan:
         bias_results=(Shape(5, 3, 4, 7), Shape(32, 16, 64, 64), Shape(16, 8, 100, 300)),
         speed=(Shape(64, 1, 64, 64), Shape(64, 16, 256, 256), Shape(32, 16, 1024, 1024)),
         compiled=Shape(16, 64, 256, 256),
-        repetitions=40,
+        blocks=8,
+        rounds=5,
         compile_seconds=60,
     )
     if device == "cpu":
@@ -102,7 +105,7 @@ def full_plan(device: str) -> Plan:
         device=device,
         accuracy=(*cpu.accuracy, Shape(16, 16, 1024, 1024), Shape(4, 8, 4096, 4096)),
         speed=(Shape(64, 64, 256, 256), Shape(64, 64, 1024, 1024), Shape(32, 16, 2048, 2048)),
-        repetitions=100,
+        rounds=12,
     )
 
 
@@ -116,6 +119,7 @@ def dry_plan(device: str) -> Plan:
         bias_results=(Shape(3, 2, 4, 7),),
         speed=(Shape(3, 2, 4, 5),),
         compiled=Shape(2, 2, 4, 5),
-        repetitions=3,
+        blocks=2,
+        rounds=2,
         compile_seconds=0,
     )

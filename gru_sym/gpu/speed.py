@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -51,21 +52,22 @@ def design_rows(plan: Plan) -> Iterator[Row]:
 
     The forms are "eager" code and, on a GPU, its forward pass as a CUDA "graph".
     """
-    for tf32, shape in ((tf32, shape) for tf32 in _tf32(plan) for shape in plan.speed):
+    forms = [("eager", FORWARD), ("eager", BOTH)]
+    forms += [("graph", FORWARD)] if plan.device == "cuda" else []
+    for tf32, shape, (form, work) in itertools.product(_tf32(plan), plan.speed, forms):
+        about = {"form": form, "work": work, "tf32": tf32, **shape.row()}
         with arithmetic(tf32=tf32):
-            runs = {name: design(name, shape, plan) for name in DESIGNS}
-            for (form, work), functions in _forms(runs, plan).items():
-                about = {"form": form, "work": work, "tf32": tf32, **shape.row()}
-                for name, times in take_turns(functions, plan).items():
-                    yield {"cell": name, **about, "times_us": times}
+            times = take_turns(partial(_designs, form, work, shape, plan), plan)
+        yield from ({"cell": name, **about, "times_us": times[name]} for name in DESIGNS)
 
 
-def design(name: str, shape: Shape, plan: Plan, *, compiled: bool = False) -> Run:
-    """The code generated for a cell of the catalogue, with random parameters and input."""
-    sequence, parameters = _routine(name).sequence, _random(name, shape, plan)
-    # The function itself and not one that calls it, which torch.compile could not inline.
-    function = _compile(sequence, plan) if compiled else sequence
-    return _generated(function, parameters, *_inputs(plan, shape))
+def design(name: str, shape: Shape, plan: Plan, sequence: Callable[..., Any] | None = None) -> Run:
+    """The code generated for a cell of the catalogue, with random parameters and input.
+
+    `sequence` is that code where it has been compiled.
+    """
+    function = sequence or _routine(name).sequence
+    return _generated(function, _random(name, shape, plan), *_inputs(plan, shape))
 
 
 def library_rows(plan: Plan) -> Iterator[Row]:
@@ -73,52 +75,63 @@ def library_rows(plan: Plan) -> Iterator[Row]:
 
     The library's forward pass is that for inference.
     """
-    for tf32, shape in ((tf32, shape) for tf32 in _tf32(plan) for shape in plan.speed):
-        for kind in LAYERS:
-            about: Row = {"kind": kind, "library": _maker(kind, shape, plan), "tf32": tf32}
-            with arithmetic(tf32=tf32):
-                for work, functions in _beside_library(kind, shape, plan).items():
-                    about |= {"work": work, **shape.row()}
-                    for form, times in take_turns(functions, plan).items():
-                        yield {**about, "form": form, "times_us": times}
+    works = (FORWARD, BOTH)
+    for tf32, shape, kind, work in itertools.product(_tf32(plan), plan.speed, LAYERS, works):
+        about: Row = {"kind": kind, "library": _maker(kind, shape, plan), "tf32": tf32}
+        with arithmetic(tf32=tf32):
+            times = take_turns(partial(_beside_library, kind, work, shape, plan), plan)
+        for form, measured in times.items():
+            yield {**about, "form": form, "work": work, **shape.row(), "times_us": measured}
 
 
 def compiled_rows(plan: Plan) -> Iterator[Row]:
     """The forward pass by torch.compile, and the same eager: few steps, since each is compiled.
 
     `compile_seconds` is the first call, after the compiler itself has started; `difference` is how
-    far the outputs are from the eager ones, relative to the largest. A dry run on the CPU
-    only traces (backend "eager"). A cell that does not compile is told at the end.
+    far the outputs are from the eager ones, relative to the largest. A dry run on the CPU only
+    traces (backend "eager"). A cell that does not compile is told at the end.
     """
-    runs: dict[tuple[str, str], Run] = {}
-    compiled: dict[str, tuple[float, float]] = {}
+    functions: dict[str, Callable[..., Any]] = {}
+    first: dict[str, tuple[float, float]] = {}
     late: list[str] = []
     broken: list[str] = []
     with arithmetic(tf32=False), _without_caches():
         _compile(torch.sin, plan)(torch.ones(1, device=plan.device))
         for name in COMPILED:
-            runs[name, "eager"] = design(name, plan.compiled, plan)
             if time.monotonic() + plan.compile_seconds > plan.deadline:
                 late.append(name)
                 continue
             try:
-                run = design(name, plan.compiled, plan, compiled=True)
-                compiled[name] = _first_call(run, runs[name, "eager"], plan)
-                runs[name, "compiled"] = run
+                # The function itself and not one that calls it, which could not be inlined.
+                functions[name] = _compile(_routine(name).sequence, plan)
+                first[name] = _first_call(name, functions[name], plan)
             except Exception as error:  # of the compiler, whatever it is: the others go on
                 broken.append(f"{name}: {type(error).__name__}: {error}")
-        if (REFERENCE, "compiled") not in runs:
-            runs = {key: run for key, run in runs.items() if key[1] == "eager"}
-        times = take_turns({key: run.forward for key, run in runs.items()}, plan)
+        ready = {name: functions[name] for name in first if REFERENCE in first}
+        times = take_turns(partial(_eager_and_compiled, ready, plan), plan)
     for (name, form), measured in times.items():
-        about: Row = {"cell": name, "form": form, "work": FORWARD, "tf32": False}
-        seconds, difference = compiled[name] if form == "compiled" else (None, None)
-        about |= {"compile_seconds": seconds, "difference": difference}
-        yield {**about, **plan.compiled.row(), "times_us": measured}
+        seconds, difference = first[name] if form == "compiled" else (None, None)
+        row: Row = {"cell": name, "form": form, "work": FORWARD, "tf32": False}
+        row |= {"compile_seconds": seconds, "difference": difference}
+        yield {**row, **plan.compiled.row(), "times_us": measured}
     if broken:
         raise RuntimeError("; ".join(broken))
     if late:
         raise Absent(f"no time was left to compile {', '.join(late)}")
+
+
+@contextmanager
+def _eager_and_compiled(
+    compiled: Mapping[str, Callable[..., Any]], plan: Plan
+) -> Iterator[dict[tuple[str, str], Function]]:
+    """Each cell eager, and those that are compiled so."""
+    functions: dict[tuple[str, str], Function] = {}
+    for name in COMPILED:
+        functions[name, "eager"] = design(name, plan.compiled, plan).forward
+        if name in compiled:
+            run = design(name, plan.compiled, plan, compiled[name])
+            functions[name, "compiled"] = run.forward
+    yield functions
 
 
 @contextmanager
@@ -135,8 +148,9 @@ def _compile(function: Callable[..., Any], plan: Plan) -> Callable[..., Any]:
     return compiled
 
 
-def _first_call(run: Run, eager: Run, plan: Plan) -> tuple[float, float]:
-    """Its seconds, and the largest difference of its outputs to the eager ones."""
+def _first_call(name: str, function: Callable[..., Any], plan: Plan) -> tuple[float, float]:
+    """The seconds that it takes, and the largest difference of its outputs to the eager ones."""
+    run, eager = design(name, plan.compiled, plan, function), design(name, plan.compiled, plan)
     begin = time.perf_counter()
     outputs = run.forward()
     _synchronize(plan)
@@ -144,42 +158,40 @@ def _first_call(run: Run, eager: Run, plan: Plan) -> tuple[float, float]:
     return round(seconds, 3), largest_error({"": outputs}, {"": eager.forward()})
 
 
-def _forms(runs: Mapping[str, Run], plan: Plan) -> dict[tuple[str, str], dict[str, Function]]:
-    """What is timed of each run, by form and work."""
-    forms: dict[tuple[str, str], dict[str, Function]] = {
-        ("eager", FORWARD): {name: run.forward for name, run in runs.items()},
-        ("eager", BOTH): {name: run.both for name, run in runs.items()},
-    }
-    if plan.device == "cuda":
-        graphs = {name: captured(run.forward) for name, run in runs.items()}
-        forms["graph", FORWARD] = graphs
-    return forms
+@contextmanager
+def _designs(form: str, work: str, shape: Shape, plan: Plan) -> Iterator[dict[str, Function]]:
+    """Every design, in one form and work."""
+    runs = {name: design(name, shape, plan) for name in DESIGNS}
+    yield {name: _timed(run, form, work) for name, run in runs.items()}
 
 
-def _beside_library(kind: str, shape: Shape, plan: Plan) -> dict[str, dict[str, Function]]:
-    """The library and the generated code with its parameters, by work and form."""
+@contextmanager
+def _beside_library(
+    kind: str, work: str, shape: Shape, plan: Plan
+) -> Iterator[dict[str, Function]]:
+    """The library and the generated code with its parameters, by form."""
     x, cotangent = _inputs(plan, shape)
-    layer = MODULES[kind]
     with torch.random.fork_rng():
         torch.manual_seed(SEEDS["parameters"])
-        module = layer(shape.m, shape.n, device=plan.device)
-    inference = layer(shape.m, shape.n, device=plan.device).eval()
-    inference.load_state_dict(module.state_dict())
+        module = MODULES[kind](shape.m, shape.n, device=plan.device).train(work == BOTH)
     parameters = {
         name: tensor.clone().requires_grad_()
         for name, tensor in cell_names(named_parameters(module)).items()
     }
+    library = Run(partial(_outputs, module), tuple(module.parameters()), x, cotangent)
     generated = _generated(_routine(LAYERS[kind]).sequence, parameters, x, cotangent)
-    forward: dict[str, Function] = {
-        "library": Run(partial(_outputs, inference), (), x, cotangent).forward,
-        "eager": generated.forward,
-    }
-    if plan.device == "cuda":
-        forward["graph"] = captured(generated.forward)
-    trained = Run(partial(_outputs, module), tuple(module.parameters()), x, cotangent)
-    runs = {"library": trained, "eager": generated}
-    both: dict[str, Function] = {form: run.both for form, run in runs.items()}
-    return {FORWARD: forward, BOTH: both}
+    functions = {"library": _timed(library, "eager", work)}
+    functions["eager"] = _timed(generated, "eager", work)
+    if plan.device == "cuda" and work == FORWARD:
+        functions["graph"] = _timed(generated, "graph", work)
+    yield functions
+
+
+def _timed(run: Run, form: str, work: str) -> Function:
+    """What is timed of a run."""
+    if work == BOTH:
+        return run.both
+    return captured(run.forward) if form == "graph" else run.forward
 
 
 def _maker(kind: str, shape: Shape, plan: Plan) -> str:

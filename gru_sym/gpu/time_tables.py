@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from gru_sym.gpu.plan import REFERENCE, Row
 from gru_sym.gpu.tables import Evidence, groups, rows_of, table
-from gru_sym.gpu.times import quartiles, ratio
+from gru_sym.gpu.times import Times, quartiles, ratio
 from gru_sym.render import Table
 
 QUESTIONS = {
@@ -103,12 +103,12 @@ def compiled_table(evidence: Evidence) -> Table:
     return table(evidence, "compiled", headers, rows)
 
 
-def duration(times: Sequence[float]) -> str:
+def duration(times: Times) -> str:
     """A median with its quartiles.
 
-    >>> duration([31.2, 31.4159, 32.0, 31.3, 31.6])
+    >>> duration([[31.2, 31.4159, 32.0], [31.3, 31.6]])
     '31.4 µs (31.3 to 31.6)'
-    >>> duration([3100.0, 3141.59, 3200.0])
+    >>> duration([[3100.0, 3141.59, 3200.0]])
     '3.14 ms (3.12 to 3.17)'
     """
     found = quartiles(times)
@@ -117,12 +117,12 @@ def duration(times: Sequence[float]) -> str:
     return f"{median} {unit} ({lower} to {upper})"
 
 
-def _quotient(times: Sequence[float] | None, reference: Sequence[float] | None) -> str:
+def _quotient(times: Times | None, reference: Times | None) -> str:
     if times is None or reference is None:
         return "not measured"
     found = ratio(times, reference)
     if math.isinf(found.upper):
-        return f"{found.median:.3f} (too few times)"
+        return f"{found.median:.3f} (too few blocks)"
     return f"{found.median:.3f} ({found.lower:.3f} to {found.upper:.3f})"
 
 

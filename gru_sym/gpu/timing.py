@@ -1,34 +1,53 @@
-"""Times on a device, in microseconds: in turn, so that drift is fair."""
+"""Times on a device, in microseconds: in turn, so that drift is fair, and in blocks made anew."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any, TypeVar
 
 import torch
 
 from gru_sym.gpu.plan import Plan
+from gru_sym.gpu.times import Times
 
-WARM_UP = 5
+WARM_UP = 2
 WARM_UP_SECONDS = 0.3
 
 Function = Callable[[], Any]
 Name = TypeVar("Name", bound=Hashable)
+Make = Callable[[], AbstractContextManager[Mapping[Name, Function]]]
+"""Opens functions to time, with inputs and parameters of their own."""
 
 
-def take_turns(functions: Mapping[Name, Function], plan: Plan) -> dict[Name, list[float]]:
-    """The times of each function, as many as the plan says, round by round: A B C B C A C A B.
+def take_turns(make: Make[Name], plan: Plan) -> dict[Name, Times]:
+    """The times of each function, block by block and round by round: A B C B C A C A B.
 
+    >>> from contextlib import nullcontext
     >>> from gru_sym.gpu.plan import dry_plan
-    >>> times = take_turns({"a": lambda: sum(range(99)), "b": lambda: None}, dry_plan("cpu"))
-    >>> list(times), len(times["a"])
-    (['a', 'b'], 3)
+    >>> functions = {"a": lambda: sum(range(99)), "b": lambda: None}
+    >>> times = take_turns(lambda: nullcontext(functions), dry_plan("cpu"))
+    >>> [[len(block) for block in times[name]] for name in functions]
+    [[2, 2], [2, 2]]
+
+    Where an array lies in memory can matter by some per cent. So every block makes its functions
+    anew, while the ones before are kept: none lies where another one lay.
     """
-    _warm_up(functions, plan.device)
+    times: dict[Name, Times] = {}
+    with ExitStack() as kept:
+        for block in range(plan.blocks):
+            functions = kept.enter_context(make())
+            _warm_up(functions, plan.device, WARM_UP_SECONDS if block == 0 else 0)
+            for name, found in _block(functions, plan).items():
+                times.setdefault(name, []).append(found)
+    return times
+
+
+def _block(functions: Mapping[Name, Function], plan: Plan) -> dict[Name, list[float]]:
     times: dict[Name, list[float]] = {name: [] for name in functions}
     names = list(functions)
-    for number in range(plan.repetitions):
+    for number in range(plan.rounds):
         # Each round begins with another one, so that none always follows the same.
         first = number % len(names)
         for name in names[first:] + names[:first]:
@@ -36,10 +55,10 @@ def take_turns(functions: Mapping[Name, Function], plan: Plan) -> dict[Name, lis
     return times
 
 
-def _warm_up(functions: Mapping[Name, Function], device: str) -> None:
-    """Some rounds, and on a GPU so many that its clock has time to rise."""
+def _warm_up(functions: Mapping[Name, Function], device: str, seconds: float) -> None:
+    """Some rounds, and on a GPU for so long that its clock has time to rise."""
     begin, rounds = time.monotonic(), 0
-    while rounds < WARM_UP or (device == "cuda" and time.monotonic() - begin < WARM_UP_SECONDS):
+    while rounds < WARM_UP or (device == "cuda" and time.monotonic() - begin < seconds):
         for function in functions.values():
             function()
         if device == "cuda":
