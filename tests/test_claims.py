@@ -14,7 +14,9 @@ import torch
 from cells import random_arrays, run_text
 
 from gru_sym import Cell, cell
-from gru_sym.codegen import schedule
+from gru_sym.codegen import schedule, source
+from gru_sym.gpu.evidence import full_records
+from gru_sym.gpu.time_tables import QUESTIONS, span
 from gru_sym.libraries.pytorch_comparison import compare
 
 BOOK = Path(__file__).parent.parent / "book"
@@ -225,6 +227,31 @@ def test_c9_a_second_bias_saves_no_product():
     ):
         assert cell(name).biases() == biases * n
         assert schedule(cell(name)).products_per_step == products
+
+
+@pytest.mark.parametrize(
+    ("one", "two"), [("gru.merged", "gru.pytorch"), ("gru.dey_salem", "gru.answer")]
+)
+def test_c9_one_bias_or_two_is_the_same_loop(one, two):
+    for library in ("numpy", "torch"):
+        loops = {source(cell(name), library).function("sequence").loop() for name in (one, two)}
+        assert len(loops) == 1
+
+
+def test_c9_is_said_as_it_was_recorded():
+    """The words of three pages, against the records: on a CPU noise, and at most a few per cent."""
+    records = full_records(BOOK / "evidence", "cpu")
+    assert records
+    for evidence in records:
+        for question in QUESTIONS:
+            least, greatest = map(float, span(evidence, question).split(" to "))
+            bound = 0.03 if "second bias" in question else 0.1
+            assert 1 - bound < least <= greatest < 1 + bound, question
+    for page in ("index", "claims", "gpu"):
+        notebook = nbformat.read(BOOK / f"{page}.ipynb", as_version=4)
+        text = " ".join(" ".join(c.source for c in notebook.cells).split())
+        is_open = not full_records(BOOK / "evidence", "cuda")
+        assert ("not measured on a GPU yet" in text) == is_open, page
 
 
 def test_c9_a_count_does_not_depend_on_the_device():

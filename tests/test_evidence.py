@@ -315,13 +315,13 @@ def test_the_latest_is_the_newest_full_record(good, tmp_path):
         evidence = copy.deepcopy(made_up)
         evidence["provenance"]["date"] = date
         write(tmp_path / f"{name}.json", evidence)
-    assert latest(tmp_path)["provenance"]["date"] == "2026-01-03"
+    assert latest(tmp_path, "cuda")["provenance"]["date"] == "2026-01-03"
     assert latest(tmp_path, "cpu")["provenance"]["date"] == "2028"
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_without_a_record_every_table_says_so(table, tmp_path):
-    nothing = latest(tmp_path)
+    nothing = latest(tmp_path, "cuda")
     told = str(table(nothing)).split("\n")
     assert told == ["not measured yet", "there is no record of such a machine"]
     assert tables.provenance_sentence(nothing).startswith("Not measured yet")
@@ -335,7 +335,7 @@ def test_tables_stand_together_or_not_at_all(good, tmp_path):
     shown = tables.together(good, both)
     assert repr(shown).startswith("What is stored:\nlayer  biases")
     assert "\n\nHow far off:\n\n| layer | arithmetic |" in shown._repr_markdown_()
-    assert "What is stored:" not in str(tables.together(latest(tmp_path), both))
+    assert "What is stored:" not in str(tables.together(latest(tmp_path, "cuda"), both))
 
 
 def test_code_that_has_changed_since_is_told(good):
@@ -352,6 +352,11 @@ def test_a_question_is_a_quotient_of_two_cells_that_were_timed(good):
     times = {row["cell"]: row["times_us"] for row in good["sections"]["designs"]["rows"]
              if row["work"] == "forward"}  # fmt: skip
     found = ratio(times["gru.answer"], times["gru.pytorch"]).median
+    everywhere = time_tables.span_table([good, good])
+    assert everywhere.headers[1].startswith("CPU, 20") and everywhere.headers[1][15] == " "
+    assert [row[1:] for row in everywhere.rows] == [
+        (time_tables.span(good, question),) * 2 for question in time_tables.QUESTIONS
+    ]
     assert f"{found:.3f}" in time_tables.span(good, "reset before, not after")
     assert rows["reset before, not after"][2] == f"{found:.3f} (too few blocks)"
 
@@ -413,4 +418,4 @@ def test_a_broken_record_does_not_replace_a_good_one(good, tmp_path):
         if name == "broken":
             evidence["sections"]["accuracy"] = {"failed": "RuntimeError: x"}
         write(tmp_path / f"{name}.json", evidence)
-    assert latest(tmp_path)["provenance"]["date"] == "2026-01-02"
+    assert latest(tmp_path, "cuda")["provenance"]["date"] == "2026-01-02"

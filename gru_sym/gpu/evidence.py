@@ -95,17 +95,22 @@ def recorded(folder: str | Path) -> list[Path]:
     return sorted(Path(folder).glob("*.json"))
 
 
-def latest(folder: str | Path, device: str = "cuda") -> dict[str, Any]:
-    """The newest full record of a device in a folder; without one, evidence that has no sections.
+def full_records(folder: str | Path, device: str) -> list[dict[str, Any]]:
+    """The full records of a device in a folder, by their dates.
 
-    One that breaks a rule is shown only where there is no other.
+    Those that break a rule are left out where there is another.
     """
     about = {"device": device, "dry": False}
     found = [load(path) for path in recorded(folder)]
-    full = [e for e in found if about.items() <= e["provenance"].items()]
+    full = [evidence for evidence in found if about.items() <= evidence["provenance"].items()]
     full = [evidence for evidence in full if not check(evidence)] or full
-    nothing: dict[str, Any] = {"schema": SCHEMA, "provenance": None, "sections": {}}
-    return max(full, key=lambda evidence: str(evidence["provenance"]["date"]), default=nothing)
+    return sorted(full, key=lambda evidence: str(evidence["provenance"]["date"]))
+
+
+def latest(folder: str | Path, device: str) -> dict[str, Any]:
+    """The newest of the full records; without any, evidence that has no sections."""
+    full = full_records(folder, device)
+    return full[-1] if full else {"schema": SCHEMA, "provenance": None, "sections": {}}
 
 
 def load(path: str | Path) -> dict[str, Any]:

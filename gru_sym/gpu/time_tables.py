@@ -59,6 +59,16 @@ def design_table(
     return table(evidence, "designs", headers, rows if times else [])
 
 
+def span_table(records: Sequence[Evidence]) -> Table:
+    """Each question in each record: the least and the greatest median over all sizes."""
+    about = [evidence["provenance"] for evidence in records]
+    machines = [
+        f"{(found['gpu'] or 'CPU')}, {found['date'][:16].replace('T', ' ')}" for found in about
+    ]
+    rows = [(question, *(span(e, question) for e in records)) for question in QUESTIONS]
+    return Table(("question", *machines), rows)
+
+
 def span(evidence: Evidence, question: str) -> str:
     """The least and the greatest ratio of a question, eager, over all shapes, forward and both.
 
