@@ -275,9 +275,10 @@ def test_gpu_into_no_folder_measures_nothing(run, tmp_path):
 
 
 def test_a_record_that_breaks_a_rule_is_told_and_kept(run, tmp_path, monkeypatch):
-    from gru_sym.gpu import record
+    from gru_sym.gpu import provenance, record
 
     monkeypatch.setattr(record, "SECTIONS", {"counts": record.SECTIONS["counts"]})
+    monkeypatch.setattr(provenance, "_commit", lambda: None)
     path = tmp_path / "a.json"
     words = ["gpu", "--record", str(path), "--device", "cpu", "--dry", "--commit", "01 23"]
     code, out, err = run(*words)

@@ -8,14 +8,18 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gru_sym.gpu import tables, time_tables
+from gru_sym.gpu import provenance, tables, time_tables
+from gru_sym.gpu import record as module
+from gru_sym.gpu.conclusions import conclusion_table, longer_by
 from gru_sym.gpu.cudnn import GATES, BiasMode
 from gru_sym.gpu.evidence import check, latest, load, recorded
 from gru_sym.gpu.mode_cells import KINDS, cells_of
+from gru_sym.gpu.plan import DESIGNS, dry_plan
 from gru_sym.gpu.record import record, write
 from gru_sym.gpu.times import ratio
 from gru_sym.render import Table
@@ -33,17 +37,22 @@ TABLES: list[Callable[[dict], Table]] = [
     time_tables.bias_speed_table,
     time_tables.design_table,
     lambda evidence: time_tables.design_table(evidence, work="forward and backward"),
-    lambda evidence: time_tables.design_table(evidence, "graph"),
+    lambda evidence: time_tables.design_table(evidence, "graphs"),
     time_tables.library_table,
-    lambda evidence: time_tables.library_table(evidence, "forward and backward"),
+    lambda evidence: time_tables.library_table(evidence, work="forward and backward"),
+    lambda evidence: time_tables.library_table(evidence, "library_graphs"),
     time_tables.compiled_table,
+    time_tables.compilation_table,
 ]
 
 
 @pytest.fixture(scope="module")
 def good() -> dict:
     """A dry record, and for the sections of cuDNN rows that are made up."""
-    evidence = record("cpu", dry=True, commit="0123abc")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "dry_plan", lambda device: replace(dry_plan(device), blocks=6))
+        patch.setattr(provenance, "_commit", lambda: "0123abc")
+        evidence = record("cpu", dry=True)
     sections = evidence["sections"]
     modes = [(kind, mode) for kind in KINDS for mode in BiasMode]
     sections["bias_parameters"] = {"rows": [made_up_parameters(*pair) for pair in modes]}
@@ -55,10 +64,11 @@ def good() -> dict:
             {
                 "kind": kind,
                 "mode": mode.name,
-                "math": "fma",
+                "math": math,
                 **SHAPE,
                 "times_us": made_up_times(mode),
             }
+            for math in ("fma", "default")
             for kind, mode in modes
         ]
     }
@@ -85,9 +95,10 @@ def made_up_parameters(kind: str, mode: BiasMode) -> dict:
 
 
 def made_up_results(kind: str, mode: BiasMode) -> list[dict]:
-    about = {"kind": kind, "mode": mode.name, "dtype": "float64", **SHAPE}
+    about = {"kind": kind, "mode": mode.name, **SHAPE}
     return [
-        {**about, "cell": cell.name, "error": error}
+        {**about, "cell": cell.name, "dtype": dtype, "error": error}
+        for dtype in ("float64", "float32")
         for cell, error in zip(cells_of(kind, mode), (1e-16, 0.1), strict=False)
     ]
 
@@ -216,12 +227,14 @@ TAMPERED = {
     "one time": (change("designs", 0, "times_us", [[1.0]]), "designs: .*: 1 times are too few"),
     "a round less": (
         change("designs", 1, "times_us", [[1.0], [1.0]]),
-        r"it has \[1, 1\] times in its blocks, and gru.pytorch has \[2, 2\]",
+        r"it has \[1, 1\] times in its blocks, and gru.pytorch has \[2, 2, 2, 2, 2, 2\]",
     ),
     "seconds": (change("compiled", 1, "compile_seconds", -1.0), "that are not negative"),
     "no seconds": (change("compiled", 1, "compile_seconds", None), "that are not negative"),
     "seconds of eager": (change("compiled", 0, "compile_seconds", 1.0), "of compiled code only"),
     "another result": (change("compiled", 1, "difference", 2e-5), "is 2.00e-05, above 1e-05"),
+    "not in turn": (leave_out("sections", "compiled", "rows", 2), "no times of the eager code"),
+    "TF32 of float64": (change("accuracy", 0, "tf32", True), "TF32 is an arithmetic of float32"),
     "library error": (
         change("accuracy", 8, "library_error", 1e-5), "library_error is 1.00e-05, above 7.63e-06"
     ),
@@ -309,14 +322,14 @@ def test_the_latest_is_the_newest_full_record(good, tmp_path):
     for name, date, made_up in (
         ("b", "2026-01-02", full(good)),
         ("a", "2026-01-03", full(good)),
-        ("c", "2027", good),
-        ("d", "2028", of_a_cpu(good)),
+        ("c", "2027-01-01", good),
+        ("d", "2028-01-01", of_a_cpu(good)),
     ):
         evidence = copy.deepcopy(made_up)
         evidence["provenance"]["date"] = date
         write(tmp_path / f"{name}.json", evidence)
     assert latest(tmp_path, "cuda")["provenance"]["date"] == "2026-01-03"
-    assert latest(tmp_path, "cpu")["provenance"]["date"] == "2028"
+    assert latest(tmp_path, "cpu")["provenance"]["date"] == "2028-01-01"
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -348,17 +361,52 @@ def test_code_that_has_changed_since_is_told(good):
 def test_a_question_is_a_quotient_of_two_cells_that_were_timed(good):
     rows = {row[0]: row for row in time_tables.design_table(good).rows}
     assert rows["its time"][1] == "gru.pytorch" and "µs" in rows["its time"][2]
-    assert rows["reset before, not after"][1] == "gru.answer / gru.pytorch"
+    assert rows["reset before, not after"][1] == "gru.dey_salem / gru.flux"
     times = {row["cell"]: row["times_us"] for row in good["sections"]["designs"]["rows"]
              if row["work"] == "forward"}  # fmt: skip
-    found = ratio(times["gru.answer"], times["gru.pytorch"]).median
-    everywhere = time_tables.span_table([good, good])
-    assert everywhere.headers[1].startswith("CPU, 20") and everywhere.headers[1][15] == " "
-    assert [row[1:] for row in everywhere.rows] == [
-        (time_tables.span(good, question),) * 2 for question in time_tables.QUESTIONS
+    found = ratio(times["gru.dey_salem"], times["gru.flux"])
+    told = f"{found.median:.3f} ({found.lower:.3f} to {found.upper:.3f})"
+    assert rows["reset before, not after"][2] == told
+
+
+def made_up_designs(**factors: float) -> dict:
+    """Evidence in which a cell takes so many times as long as the others, in two cases."""
+    rows = [
+        {"cell": name, "form": "eager", "work": work, "tf32": False, **SHAPE}
+        | {"times_us": [[100.0 * factors.get(name.removeprefix("gru."), 1.0)]] * 6}
+        for name in DESIGNS
+        for work in ("forward", "forward and backward")
     ]
-    assert f"{found:.3f}" in time_tables.span(good, "reset before, not after")
-    assert rows["reset before, not after"][2] == f"{found:.3f} (too few blocks)"
+    about = {"gpu": None, "date": "2026-01-01T00:00"}
+    return {"provenance": about, "sections": {"designs": {"rows": rows}}}
+
+
+def test_a_difference_is_believed_if_it_is_larger_than_the_controls():
+    slow = made_up_designs(answer=1.1, dey_salem=1.1, pytorch=1.02, merged=1.02)
+    table = {row[0]: row[3:] for row in conclusion_table([slow]).rows}
+    assert table["reset before, not after"] == ("1.10",)
+    assert table["all second biases of PyTorch"] == ("1.02",)
+    # The same with a control that is off by three per cent: two per cent are nothing then.
+    noisy = made_up_designs(answer=1.133, dey_salem=1.1, pytorch=1.02, merged=1.02)
+    table = {row[0]: row[3:] for row in conclusion_table([noisy]).rows}
+    assert table["reset before, not after"] == ("1.10",)
+    assert table["all second biases of PyTorch"] == ("not told apart",)
+    assert longer_by([slow], "all second biases of PyTorch") == 2
+    assert longer_by([slow, noisy], "all second biases of PyTorch") == 0
+
+
+def test_a_difference_is_believed_if_every_record_shows_it():
+    one, other = made_up_designs(dey_salem=1.1, answer=1.1), made_up_designs()
+    assert conclusion_table([one, one]).rows[-1][3] == "1.10"
+    assert conclusion_table([one, other]).rows[-1][3] == "not told apart"
+    faster = made_up_designs(dey_salem=1.2, answer=1.2)
+    assert conclusion_table([one, faster]).rows[-1][3] == "1.10 to 1.20"
+    assert longer_by([one, faster], "reset before, not after") == 20
+
+
+def test_without_records_nothing_is_believed():
+    assert conclusion_table([]).headers == ("not measured yet",)
+    assert longer_by([], "reset before, not after") == 0
 
 
 def full(good: dict) -> dict:
@@ -366,6 +414,14 @@ def full(good: dict) -> dict:
     evidence = copy.deepcopy(good)
     names = dict.fromkeys(("gpu", "driver", "cuda", "commit"), "made up")
     evidence["provenance"] |= {"dry": False, "device": "cuda", "cudnn": 90000, **names}
+    sections = evidence["sections"]
+    for name in ("designs", "library", "accuracy"):
+        rows = sections[name]["rows"]
+        rows += [{**r, "tf32": True} for r in rows if r.get("dtype", "float32") == "float32"]
+    for name, form in (("designs", "graphs"), ("library", "library_graphs")):
+        forward = [r for r in sections[name]["rows"] if r["work"] == "forward"]
+        told = [{**r, "form": "graph" if r["form"] == "eager" else r["form"]} for r in forward]
+        sections[form] = {"rows": told}
     return evidence
 
 
@@ -394,13 +450,74 @@ def test_a_full_record_is_of_a_commit_and_of_a_device_that_is_known(good):
     evidence["provenance"]["commit"] = "0123abc+changes"
     assert "the sources differ from their commit" in check(evidence)[0]
     evidence["provenance"]["device"] = "tpu"
-    assert check(evidence) == ["provenance: device is tpu; it must be cuda or cpu"]
+    assert "provenance: device is tpu; it must be cuda or cpu" in check(evidence)
+
+
+def test_the_record_of_a_cpu_names_no_gpu(good):
+    evidence = of_a_cpu(good)
+    evidence["provenance"]["gpu"] = "H100"
+    assert check(evidence) == ["provenance: a record of a CPU names no GPU"]
+    evidence["provenance"]["gpu"] = None
+    evidence["sections"]["library"]["rows"][0]["library"] = "cuDNN"
+    evidence["sections"]["library"]["rows"][1]["library"] = "cuDNN"
+    assert "library: cuDNN runs on no CPU" in check(evidence)
+
+
+def test_the_date_of_a_full_record_is_one(good):
+    evidence = of_a_cpu(good)
+    evidence["provenance"]["date"] = "yesterday"
+    assert "date is 'yesterday'" in check(evidence)[0]
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        *("accuracy", "counts", "bias_parameters", "bias_results", "bias_speed"),
+        *("designs", "library", "graphs", "library_graphs"),
+    ],
+)
+def test_a_full_record_has_every_row_once(good, section):
+    for change_ in (lambda rows: rows.pop(3), lambda rows: rows.append(rows[3])):
+        evidence = full(good)
+        change_(evidence["sections"][section]["rows"])
+        found = check(evidence)
+        assert found and all(problem.startswith(f"{section}: ") for problem in found)
+
+
+def test_a_full_record_has_enough_blocks(good):
+    evidence = of_a_cpu(good)
+    for row in evidence["sections"]["library"]["rows"]:
+        del row["times_us"][5:]
+    assert check(evidence) == ["library: 5 blocks are too few for a full record"]
+
+
+def test_what_is_timed_in_an_unknown_form_is_refused(good):
+    evidence = of_a_cpu(good)
+    for row in evidence["sections"]["designs"]["rows"]:
+        row["form"] = "banana"
+    assert any("no row, or no second one, of cell = gru.pytorch" in p for p in check(evidence))
+
+
+def test_a_full_record_that_could_not_be_one_is_not_begun(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "SECTIONS", {})
+    monkeypatch.setattr(provenance, "_commit", lambda: "0123abc+changes")
+    with pytest.raises(ValueError, match="the sources differ from their commit"):
+        module.main_record(tmp_path / "a.json", "cpu")
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(provenance, "_commit", lambda: None)
+    with pytest.raises(ValueError, match="commit is not known; a full record names it"):
+        module.main_record(tmp_path / "a.json", "cpu")
+    monkeypatch.setattr(provenance, "_commit", lambda: "0123abc")
+    with pytest.raises(ValueError, match="git says that the commit is 0123abc, not 4567"):
+        module.main_record(tmp_path / "a.json", "cpu", dry=True, commit="4567")
 
 
 @pytest.mark.parametrize("key", ["commit", "gpu", "driver", "cuda", "cudnn"])
 def test_a_full_record_says_where_it_is_from(good, key):
     evidence = full(good)
     evidence["provenance"][key] = None
+    assert check(evidence) == [f"provenance: {key} is not known; a full record names it"]
+    evidence["provenance"][key] = 0 if key == "cudnn" else ""
     assert check(evidence) == [f"provenance: {key} is not known; a full record names it"]
 
 

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 
-from gru_sym.codegen import Routine, generate
+from gru_sym.codegen import generate
 from gru_sym.gpu.dispatch import maker
-from gru_sym.gpu.plan import LAYERS, SEEDS, Plan, Row, Shape
+from gru_sym.gpu.plan import ARITHMETICS, LAYERS, SEEDS, Plan, Row, Shape
 from gru_sym.gpu.precision import arithmetic
 from gru_sym.libraries.pytorch import cell_names, named_gradients, named_parameters
 from gru_sym.lookup import cell
 
 MODULES: dict[str, Callable[..., nn.RNNBase]] = {"GRU": nn.GRU, "LSTM": nn.LSTM}
-
-ARITHMETICS = (
-    (torch.float64, False),
-    (torch.float32, False),
-    (torch.float32, True),
-    (torch.float16, False),
-    (torch.bfloat16, False),
-)
-"""The dtype, and whether TF32 may be used."""
 
 
 @dataclass(frozen=True)
@@ -69,21 +59,22 @@ def rows(plan: Plan) -> Iterator[Row]:
     code in float64 for the same parameters and input, which were rounded first; `difference` is
     that of generated code and library. TF32 is an arithmetic of GPUs.
     """
-    for dtype, tf32 in ARITHMETICS:
+    for name, tf32 in ARITHMETICS:
         for kind in LAYERS if plan.device == "cuda" or not tf32 else ():
             for shape in plan.accuracy:
                 with arithmetic(tf32=tf32):
-                    yield from _rows(kind, dtype, tf32, shape, plan.device)
+                    yield from _rows(kind, name, tf32, shape, plan.device)
 
 
-def _rows(kind: str, dtype: torch.dtype, tf32: bool, shape: Shape, device: str) -> Iterator[Row]:
+def _rows(kind: str, name: str, tf32: bool, shape: Shape, device: str) -> Iterator[Row]:
+    dtype: torch.dtype = getattr(torch, name)
     module, problem = _problem(kind, shape, device)
     rounded = problem.to(dtype)
     layer = MODULES[kind](shape.m, shape.n, device=device, dtype=dtype)
     layer.load_state_dict(module.state_dict())
     library, generated = _by_library(layer, rounded), _by_code(kind, rounded)
     exact = _by_code(kind, rounded.to(torch.float64))
-    about = {"kind": kind, "dtype": _name(dtype), "tf32": tf32, **shape.row()}
+    about = {"kind": kind, "dtype": name, "tf32": tf32, **shape.row()}
     about["library"] = maker(layer, rounded.x)
     for what in ("outputs", "gradients"):
         reference = exact.part(what)
@@ -130,7 +121,7 @@ def _by_code(kind: str, problem: Problem) -> Result:
     """What the generated code computes."""
     parameters = {name: _leaf(tensor) for name, tensor in problem.parameters.items()}
     x = _leaf(problem.x)
-    outputs, _ = _routine(kind).sequence(parameters, x, *problem.states)
+    outputs, _ = generate(cell(LAYERS[kind]), "torch").sequence(parameters, x, *problem.states)
     wanted = {**parameters, "x": x}
     gradients = torch.autograd.grad(outputs, list(wanted.values()), problem.cotangent)
     return Result(outputs.detach(), dict(zip(wanted, gradients, strict=True)))
@@ -146,14 +137,5 @@ def _by_library(layer: nn.RNNBase, problem: Problem) -> Result:
     return Result(outputs.detach(), {**cell_names(named_gradients(layer)), "x": x.grad})
 
 
-@lru_cache
-def _routine(kind: str) -> Routine:
-    return generate(cell(LAYERS[kind]), "torch")
-
-
 def _leaf(tensor: Tensor) -> Tensor:
     return tensor.detach().clone().requires_grad_()
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")

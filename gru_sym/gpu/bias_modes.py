@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from gru_sym.cells import Cell
-from gru_sym.codegen import Routine, generate
+from gru_sym.codegen import generate
 from gru_sym.gpu.accuracy import largest_error
 from gru_sym.gpu.cudnn import BiasMode, CudnnRnn
 from gru_sym.gpu.mode_cells import KINDS, cells_of, region_of
@@ -115,10 +115,5 @@ def _expected(
     """What the cell gives in float64 for what lies in the regions; an LSTM's c begins with 0."""
     names = cell.program.parameters
     parameters = {name: weights[region_of(kind, mode, name)].double() for name in names}
-    outputs: Tensor = _routine(cell).sequence(parameters, x.double(), h.double())[0]
+    outputs: Tensor = generate(cell, "torch").sequence(parameters, x.double(), h.double())[0]
     return outputs
-
-
-@lru_cache
-def _routine(cell: Cell) -> Routine:
-    return generate(cell, "torch")

@@ -10,13 +10,10 @@ import torch
 from torch import nn
 
 from gru_sym.gpu.cudnn import BiasMode, CudnnError, CudnnRnn
-from gru_sym.gpu.plan import Plan, Row
+from gru_sym.gpu.plan import STACKS, Plan, Row
 from gru_sym.libraries.pytorch import cell_of, sizes_of
 
 KINDS: dict[str, Callable[..., nn.RNNBase]] = {"GRU": nn.GRU, "LSTM": nn.LSTM, "RNN": nn.RNN}
-
-STACKS = ((1, 1), (1, 2), (2, 1), (3, 2))
-"""Layers and directions."""
 
 
 def rows(plan: Plan) -> Iterator[Row]:

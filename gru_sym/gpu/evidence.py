@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from types import NoneType
 from typing import Any, NoReturn, TypeAlias
 
+from gru_sym.gpu.coverage import gaps
 from gru_sym.gpu.evidence_rules import RULES
 from gru_sym.gpu.plan import Row
 
@@ -33,6 +35,8 @@ def _all(types: Types, *keys: str) -> dict[str, Types]:
 SHAPE = _all(WHOLE, "T", "B", "m", "n")
 FORM = _all(TEXT, "form", "work") | _all(FLAG, "tf32")
 TIMES = _all((list,), "times_us")
+DESIGN = {**_all(TEXT, "cell"), **FORM, **SHAPE, **TIMES}
+LIBRARY = {**_all(TEXT, "kind", "library"), **FORM, **SHAPE, **TIMES}
 
 ROWS: dict[str, dict[str, Types]] = {
     "counts": {
@@ -59,8 +63,10 @@ ROWS: dict[str, dict[str, Types]] = {
         **_all(NUMBER, "error"),
     },
     "bias_speed": {**_all(TEXT, "kind", "mode", "math"), **SHAPE, **TIMES},
-    "designs": {**_all(TEXT, "cell"), **FORM, **SHAPE, **TIMES},
-    "library": {**_all(TEXT, "kind", "library"), **FORM, **SHAPE, **TIMES},
+    "designs": DESIGN,
+    "library": LIBRARY,
+    "graphs": DESIGN,
+    "library_graphs": LIBRARY,
     "compiled": {
         **_all(TEXT, "cell"),
         **_all(_or_null(NUMBER), "compile_seconds", "difference"),
@@ -87,7 +93,11 @@ VERSIONS = _all(TEXT, "gru_sym", "torch", "python") | _all(_or_null(TEXT), "nump
 NAMED = {"cuda": ("commit", "gpu", "driver", "cuda", "cudnn"), "cpu": ("commit",)}
 """What the provenance of a full record must know."""
 
+OF_GPU = ("gpu", "compute_capability", "memory_bytes", "driver", "cuda", "cudnn")
 OF_CUDNN = frozenset({"bias_parameters", "bias_results", "bias_speed"})
+NOT_ON_CPU = OF_CUDNN | {"graphs", "library_graphs"}
+OPTIONAL = frozenset({"graphs", "library_graphs", "compiled"})
+"""Sections that a full record may lack: what they need may not be there, or the time."""
 
 
 def recorded(folder: str | Path) -> list[Path]:
@@ -96,14 +106,10 @@ def recorded(folder: str | Path) -> list[Path]:
 
 
 def full_records(folder: str | Path, device: str) -> list[dict[str, Any]]:
-    """The full records of a device in a folder, by their dates.
-
-    Those that break a rule are left out where there is another.
-    """
+    """The full records of a device in a folder that break no rule, by their dates."""
     about = {"device": device, "dry": False}
-    found = [load(path) for path in recorded(folder)]
-    full = [evidence for evidence in found if about.items() <= evidence["provenance"].items()]
-    full = [evidence for evidence in full if not check(evidence)] or full
+    good = [evidence for evidence in map(load, recorded(folder)) if not check(evidence)]
+    full = [evidence for evidence in good if about.items() <= evidence["provenance"].items()]
     return sorted(full, key=lambda evidence: str(evidence["provenance"]["date"]))
 
 
@@ -150,26 +156,43 @@ def check(evidence: dict[str, Any]) -> list[str]:
     return problems or list(_full(evidence))
 
 
-def _full(evidence: dict[str, Any]) -> Iterator[str]:
-    """A record that is no dry run names its machine and its code, and has every section whole.
+def unfit(about: dict[str, Any]) -> Iterator[str]:
+    """Why nothing with this provenance is a full record; known before anything is measured."""
+    if about["dry"]:
+        return
+    device, commit = about["device"], about["commit"]
+    if device not in NAMED:
+        yield f"provenance: device is {device}; it must be {' or '.join(NAMED)}"
+        return
+    for key in NAMED[device]:
+        if not about[key]:
+            yield f"provenance: {key} is not known; a full record names it"
+    if commit and commit.endswith("+changes"):
+        yield "provenance: the sources differ from their commit; a full record is of a commit"
+    if device == "cpu" and any(about[key] is not None for key in OF_GPU):
+        yield "provenance: a record of a CPU names no GPU"
+    try:
+        datetime.fromisoformat(about["date"])
+    except ValueError:
+        yield f"provenance: date is {about['date']!r}; it must be as 2026-11-24T02:52:31+00:00"
 
-    Only `compiled` may be missing: there may be no compiler, or no time. A CPU has no bias modes.
-    """
+
+def _full(evidence: dict[str, Any]) -> Iterator[str]:
+    """A record that is no dry run names its machine and its code, and has its sections whole."""
     about = evidence["provenance"]
     if about["dry"]:
         return
-    if about["device"] not in NAMED:
-        yield f"provenance: device is {about['device']}; it must be {' or '.join(NAMED)}"
-        return
-    for key in NAMED[about["device"]]:
-        if about[key] is None:
-            yield f"provenance: {key} is not known; a full record names it"
-    if (about["commit"] or "").endswith("+changes"):
-        yield "provenance: the sources differ from their commit; a full record is of a commit"
+    yield from unfit(about)
+    device = about["device"]
     for name, section in evidence["sections"].items():
-        needed = name != "compiled" and (about["device"] == "cuda" or name not in OF_CUDNN)
-        if needed and (section.keys() & {"absent", "failed"} or not section.get("rows")):
+        rows = section.get("rows", [])
+        needed = name not in OPTIONAL and (device == "cuda" or name not in OF_CUDNN)
+        if needed and (section.keys() & {"absent", "failed"} or not rows):
             yield f"{name}: a full record has this section whole"
+        elif rows and not section.keys() & {"absent", "failed"}:
+            yield from (f"{name}: {gap}" for gap in gaps(name, rows, device))
+        if device == "cpu" and any(row.get("library") == "cuDNN" for row in rows):
+            yield f"{name}: cuDNN runs on no CPU"
 
 
 def _section(name: str, section: Any) -> Iterator[str]:

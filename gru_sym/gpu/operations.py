@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gru_sym.gpu.dispatch import started
 from gru_sym.gpu.plan import Shape, dry_plan
-from gru_sym.gpu.speed import design
+from gru_sym.gpu.runs import design
 
 
 @dataclass(frozen=True)

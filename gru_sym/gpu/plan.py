@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 Row: TypeAlias = dict[str, Any]
 """One flat line of a section: text, numbers, true or false, null."""
 
-SEEDS = {"parameters": 0, "inputs": 1}
-"""Of torch's generators. The numbers drawn are the same only on the same kind of device."""
+SEEDS = {"parameters": 0, "inputs": 1, "order": 2}
+"""Of the generators. The numbers that torch draws are the same only on the same kind of device."""
 
 
 REFERENCE = "gru.pytorch"
@@ -19,7 +19,22 @@ REFERENCE = "gru.pytorch"
 DESIGNS = (REFERENCE, "gru.merged", "gru.flux", "gru.answer", "gru.dey_salem")
 """Reset after the product with 6n, 4n and 3n biases; reset before it with 6n and 3n."""
 
-COMPILED = (REFERENCE, "gru.merged", "gru.answer")
+COMPILED = (REFERENCE, "gru.merged", "gru.flux", "gru.dey_salem")
+
+FORWARD, BOTH = "forward", "forward and backward"
+"""The work: for inference, or with the gradients of every parameter and of the input."""
+
+ARITHMETICS = (
+    ("float64", False),
+    ("float32", False),
+    ("float32", True),
+    ("float16", False),
+    ("bfloat16", False),
+)
+"""The dtype, and whether TF32 may be used, which is an arithmetic of GPUs."""
+
+STACKS = ((1, 1), (1, 2), (2, 1), (3, 2))
+"""Layers and directions of which parameters are counted."""
 
 LAYERS = {"GRU": "gru.pytorch", "LSTM": "lstm.pytorch"}
 """The library's layers, and their cells."""
@@ -41,6 +56,9 @@ class Shape:
     B: int
     m: int
     n: int
+
+    def __str__(self) -> str:
+        return f"{self.T}, {self.B}, {self.m}, {self.n}"
 
     def row(self) -> Row:
         """The four sizes, as they begin a row."""
@@ -94,7 +112,7 @@ def full_plan(device: str) -> Plan:
         bias_results=(Shape(5, 3, 4, 7), Shape(32, 16, 64, 64), Shape(16, 8, 100, 300)),
         speed=(Shape(64, 1, 64, 64), Shape(64, 16, 256, 256), Shape(32, 16, 1024, 1024)),
         compiled=Shape(16, 64, 256, 256),
-        blocks=8,
+        blocks=9,
         rounds=5,
         compile_seconds=60,
     )

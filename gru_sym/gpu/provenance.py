@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 import subprocess
 from datetime import UTC, datetime
@@ -22,18 +23,23 @@ ROOT = Path(__file__).resolve().parents[2]
 def provenance(device: str, dry: bool, command: str | None, commit: str | None) -> dict[str, Any]:
     """Everything about a record but its numbers; null for what this machine does not say.
 
-    >>> found = provenance("cpu", True, "python -m gru_sym gpu", "0123abc")
-    >>> found["device"], found["commit"], found["gpu"]
-    ('cpu', '0123abc', None)
+    >>> found = provenance("cpu", True, "python -m gru_sym gpu", None)
+    >>> found["device"], found["dry"], found["gpu"]
+    ('cpu', True, None)
 
     No path and no name of a machine or of its user is in it, unless the command names one.
+
+    Raises `ValueError` if git knows the commit, and it is another one.
     """
+    known = _commit()
+    if known and commit and commit != known:
+        raise ValueError(f"git says that the commit is {known}, not {commit}")
     return {
         "device": device,
         "dry": dry,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
-        "commit": commit or _commit(),
+        "commit": known or commit,
         "generated_code": fingerprint(),
         "seeds": dict(SEEDS),
         **_gpu(device),
@@ -63,16 +69,20 @@ def _gpu(device: str) -> dict[str, Any]:
 
 def _driver() -> str | None:
     answer = _output("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
-    return answer.splitlines()[0].strip() if answer else None
+    if answer:
+        return answer.splitlines()[0].strip()
+    file = Path("/proc/driver/nvidia/version")
+    found = re.search(r"\b\d{3}\.\d+(\.\d+)?\b", file.read_text()) if file.exists() else None
+    return found.group() if found else None
 
 
 def _commit() -> str | None:
-    """The commit of this checkout, with "+changes" if files differ from it."""
+    """The commit of this checkout, with "+changes" if files other than evidence differ from it."""
     top = _output("git", "-C", str(ROOT), "rev-parse", "--show-toplevel")
     if top is None or Path(top).resolve() != ROOT:
         return None  # no checkout, or that of another project around an installed package
     commit = _output("git", "-C", str(ROOT), "rev-parse", "HEAD")
-    changes = _output("git", "-C", str(ROOT), "status", "--porcelain")
+    changes = _output("git", "-C", str(ROOT), "status", "--porcelain", "--", ".", ":!book/evidence")
     return f"{commit}+changes" if commit and changes else commit
 
 

@@ -1,4 +1,4 @@
-"""Record what a GPU says: every section measured on its own, the file written after each."""
+"""Record what a machine says: every section measured on its own, the file written after each."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 
-from gru_sym.gpu import accuracy, bias_modes, counts, speed
-from gru_sym.gpu.evidence import SCHEMA, check
+from gru_sym.gpu import accuracy, bias_modes, compilation, counts, speed
+from gru_sym.gpu.evidence import SCHEMA, check, unfit
 from gru_sym.gpu.plan import Absent, Plan, Row, dry_plan, full_plan
 from gru_sym.gpu.provenance import provenance
 
@@ -26,15 +26,17 @@ SECONDS = 420.0
 
 SECTIONS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "accuracy": accuracy.rows,
-    "designs": speed.design_rows,
-    "library": speed.library_rows,
     "counts": counts.rows,
     "bias_parameters": bias_modes.parameter_rows,
     "bias_results": bias_modes.result_rows,
     "bias_speed": bias_modes.speed_rows,
-    "compiled": speed.compiled_rows,
+    "designs": speed.design_rows,
+    "library": speed.library_rows,
+    "graphs": speed.graph_rows,
+    "library_graphs": speed.library_graph_rows,
+    "compiled": compilation.rows,
 }
-"""In the order in which they are measured: the one that may take long is the last."""
+"""In the order in which they are measured: what may fail or take long comes last."""
 
 
 @dataclass(frozen=True)
@@ -96,13 +98,17 @@ def record(
 
     Raises
     ------
-    ValueError : for another device, and for "cuda" where there is none.
+    ValueError : for another device, for "cuda" where there is none, and, before anything is
+        measured, for a full record whose machine or commit would not be known.
     """
     plan = dataclasses.replace(_plan(device, dry), deadline=time.monotonic() + seconds)
     sections: dict[str, Any] = {name: {"absent": "not reached"} for name in SECTIONS}
     origin = provenance(device, dry, command, commit)
+    if problem := next(unfit(origin), None):
+        raise ValueError(problem)
     evidence = {"schema": SCHEMA, "provenance": origin, "sections": sections}
     for name, measure in SECTIONS.items():
+        sections[name] = {"absent": "begun, and not finished"}
         if save is not None:
             save(evidence)
         if time.monotonic() > plan.deadline:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gru_sym.gpu.evidence import OF_GPU
 from gru_sym.gpu.evidence_rules import agrees
 from gru_sym.gpu.fingerprint import fingerprint
 from gru_sym.gpu.plan import Row
@@ -17,7 +18,9 @@ from gru_sym.render import Table
 
 Evidence = dict[str, Any]
 
-OF_GPU = frozenset({"gpu", "compute_capability", "memory_bytes", "driver", "cuda", "cudnn"})
+
+AT = "at T, B, m, n ="
+"""Ends the header of the column before those of the shapes."""
 
 NO_RECORD = "there is no record of such a machine"
 
@@ -61,6 +64,8 @@ def provenance_table(evidence: Evidence) -> Table:
             continue
         if isinstance(value, dict):
             value = ", ".join(f"{name} {number}" for name, number in value.items())
+        if key in ("command", "commit", "generated_code") and value is not None:
+            value = f"`{value}`"  # a page would make one dash of the two before an option
         rows.append((key.replace("_", " "), "not known" if value is None else value))
     return table(evidence, "provenance", ("what", "value"), rows)
 

@@ -7,20 +7,13 @@ interval. Where a section has no rows, the table says why.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from gru_sym.gpu.plan import REFERENCE, Row
-from gru_sym.gpu.tables import Evidence, groups, rows_of, table
-from gru_sym.gpu.times import Times, quartiles, ratio
+from gru_sym.gpu.conclusions import CONTROLS, QUESTIONS
+from gru_sym.gpu.plan import REFERENCE, Row, Shape
+from gru_sym.gpu.tables import AT, Evidence, groups, rows_of, table
+from gru_sym.gpu.times import Blocks, quartiles, ratio
 from gru_sym.render import Table
-
-QUESTIONS = {
-    "a second bias, reset after": ("gru.pytorch", "gru.merged"),
-    "a second bias, reset before": ("gru.answer", "gru.dey_salem"),
-    "a bias inside the reset": ("gru.merged", "gru.flux"),
-    "reset before, not after": ("gru.answer", "gru.pytorch"),
-}
-"""What a design costs: the time of one cell divided by that of another, which differs in it."""
 
 FORMS = {"eager": "generated", "graph": "generated, CUDA graph"}
 
@@ -33,7 +26,7 @@ def bias_speed_table(evidence: Evidence, math: str = "fma") -> Table:
     return _by_shape(
         evidence,
         "bias_speed",
-        ("layer", "bias mode"),
+        ("layer", f"bias mode, {AT}"),
         lambda row: (row["kind"], row["mode"]),
         lambda row: row["math"] == math,
         lambda row: (row["kind"], "DOUBLE"),
@@ -41,79 +34,60 @@ def bias_speed_table(evidence: Evidence, math: str = "fma") -> Table:
 
 
 def design_table(
-    evidence: Evidence, form: str = "eager", work: str = "forward", *, tf32: bool = False
+    evidence: Evidence, section: str = "designs", work: str = "forward", *, tf32: bool = False
 ) -> Table:
-    """The time of gru.pytorch at each shape, and the answers to `QUESTIONS` as ratios.
+    """The time of gru.pytorch at each shape, and the controls and questions as ratios.
 
-    `form` is "eager" or "graph"; `work` is "forward" or "forward and backward".
+    `section` is "designs" or "graphs"; `work` is "forward" or, in designs, "forward and backward".
     """
-    wanted = {"form": form, "work": work, "tf32": tf32}
-    measured = [row for row in rows_of(evidence, "designs") if wanted.items() <= row.items()]
+    wanted = {"work": work, "tf32": tf32}
+    measured = [row for row in rows_of(evidence, section) if wanted.items() <= row.items()]
     by_shape = groups(measured, "T", "B", "m", "n")
-    times = [{row["cell"]: row["times_us"] for row in group} for _, group in by_shape]
-    rows = [("its time", REFERENCE, *(duration(found[REFERENCE]) for found in times))]
-    for question, (name, base) in QUESTIONS.items():
-        ratios = [_quotient(found.get(name), found.get(base)) for found in times]
-        rows.append((question, f"{name} / {base}", *ratios))
-    headers = ("question", "of", *(_sizes(shape) for shape, _ in by_shape))
-    return table(evidence, "designs", headers, rows if times else [])
+    columns = {str(Shape(*sizes)): _by_cell(group) for sizes, group in by_shape}
+    return table(evidence, section, ("question", f"of, {AT}", *columns), _answers(columns))
 
 
-def span_table(records: Sequence[Evidence]) -> Table:
-    """Each question in each record: the least and the greatest median over all sizes."""
-    about = [evidence["provenance"] for evidence in records]
-    machines = [
-        f"{(found['gpu'] or 'CPU')}, {found['date'][:16].replace('T', ' ')}" for found in about
-    ]
-    rows = [(question, *(span(e, question) for e in records)) for question in QUESTIONS]
-    return Table(("question", *machines), rows)
+def compiled_table(evidence: Evidence) -> Table:
+    """The same of the forward pass at one shape, eager and by torch.compile."""
+    measured = rows_of(evidence, "compiled")
+    columns = {form: _by_cell(group) for (form,), group in groups(measured, "form")}
+    shapes = dict.fromkeys(map(str, map(_shape, measured)))
+    headers = ("question", f"of, {AT} {', '.join(shapes)}", *columns)
+    return table(evidence, "compiled", headers, _answers(columns))
 
 
-def span(evidence: Evidence, question: str) -> str:
-    """The least and the greatest ratio of a question, eager, over all shapes, forward and both.
+def compilation_table(evidence: Evidence) -> Table:
+    """What compiling a cell takes, and what it gives."""
+    rows = []
+    for (name,), group in groups(rows_of(evidence, "compiled"), "cell"):
+        by_form = {row["form"]: row for row in group}
+        compiled = by_form.get("compiled")
+        told = ["not measured"] * 2
+        if compiled is not None:
+            told = [_quotient(compiled["times_us"], by_form["eager"]["times_us"])]
+            told.append(f"{compiled['compile_seconds']:.1f}")
+        rows.append((name, *told))
+    return table(evidence, "compiled", ("cell", "compiled / eager", "seconds to compile"), rows)
 
-    "not measured yet" where there is none.
+
+def library_table(
+    evidence: Evidence, section: str = "library", work: str = "forward", *, tf32: bool = False
+) -> Table:
+    """Generated code beside the library at each shape: the library's time, and ratios to it.
+
+    `section` is "library" or "library_graphs".
     """
-    name, base = QUESTIONS[question]
-    measured = [r for r in rows_of(evidence, "designs") if r["form"] == "eager" and not r["tf32"]]
-    medians = []
-    for _, group in groups(measured, "work", "T", "B", "m", "n"):
-        times = {row["cell"]: row["times_us"] for row in group}
-        medians.append(ratio(times[name], times[base]).median)
-    if not medians:
-        return "not measured yet"
-    return f"{min(medians):.3f} to {max(medians):.3f}"
-
-
-def library_table(evidence: Evidence, work: str = "forward", *, tf32: bool = False) -> Table:
-    """Generated code beside the library at each shape: the library's time, and ratios to it."""
     return _by_shape(
         evidence,
-        "library",
-        ("layer", "code"),
+        section,
+        ("layer", f"code, {AT}"),
         lambda row: (row["kind"], FORMS[row["form"]] if row["form"] in FORMS else row["library"]),
         lambda row: (row["work"], row["tf32"]) == (work, tf32),
         lambda row: (row["kind"], row["library"]),
     )
 
 
-def compiled_table(evidence: Evidence) -> Table:
-    """Cells by torch.compile: their ratios to gru.pytorch and to the same cell eager, seconds."""
-    headers = ("cell", "eager", "compiled", "compiled to eager", "seconds to compile")
-    times = {(row["cell"], row["form"]): row for row in rows_of(evidence, "compiled")}
-    rows = []
-    for name in dict.fromkeys(name for name, _ in times):
-        eager, compiled = times[name, "eager"], times.get((name, "compiled"))
-        told = [
-            _against(row, times.get((REFERENCE, row["form"]))) for row in (eager, compiled) if row
-        ]
-        if compiled is not None:
-            told += [_against(compiled, eager), f"{compiled['compile_seconds']:.1f}"]
-        rows.append((name, *told, *["not measured"] * (len(headers) - 1 - len(told))))
-    return table(evidence, "compiled", headers, rows)
-
-
-def duration(times: Times) -> str:
+def duration(times: Blocks) -> str:
     """A median with its quartiles.
 
     >>> duration([[31.2, 31.4159, 32.0], [31.3, 31.6]])
@@ -127,7 +101,28 @@ def duration(times: Times) -> str:
     return f"{median} {unit} ({lower} to {upper})"
 
 
-def _quotient(times: Times | None, reference: Times | None) -> str:
+def _by_cell(rows: Sequence[Row]) -> dict[str, Blocks]:
+    return {row["cell"]: row["times_us"] for row in rows}
+
+
+def _answers(columns: Mapping[str, Mapping[str, Blocks]]) -> list[tuple[str, ...]]:
+    """The time of the reference, and every question of which one column has both cells."""
+    if not columns:
+        return []
+    found = list(columns.values())
+    rows = [("its time", REFERENCE, *(_time(times.get(REFERENCE)) for times in found))]
+    for question, (name, base) in (CONTROLS | QUESTIONS).items():
+        if any({name, base} <= times.keys() for times in found):
+            ratios = [_quotient(times.get(name), times.get(base)) for times in found]
+            rows.append((question, f"{name} / {base}", *ratios))
+    return rows
+
+
+def _time(times: Blocks | None) -> str:
+    return "not measured" if times is None else duration(times)
+
+
+def _quotient(times: Blocks | None, reference: Blocks | None) -> str:
     if times is None or reference is None:
         return "not measured"
     found = ratio(times, reference)
@@ -163,12 +158,8 @@ def _by_shape(
             for row in found
         ]
         rows.append((*name, *told))
-    return table(evidence, section, (*headers, *map(_sizes, shapes)), rows)
+    return table(evidence, section, (*headers, *map(str, shapes)), rows)
 
 
-def _sizes(shape: Sequence[int]) -> str:
-    return "T, B, m, n = " + ", ".join(map(str, shape))
-
-
-def _shape(row: Row) -> tuple[int, ...]:
-    return row["T"], row["B"], row["m"], row["n"]
+def _shape(row: Row) -> Shape:
+    return Shape(row["T"], row["B"], row["m"], row["n"])

@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 LEVEL = 0.95
 
-Times: TypeAlias = list[list[float]]
-"""In microseconds: a list for each block, and in it a time for each round."""
+Blocks: TypeAlias = list[list[float]]
+"""Times in microseconds: a list for each block, and in it one for each round."""
 
 
 @dataclass(frozen=True)
@@ -34,20 +34,20 @@ class Ratio:
         return not self.lower <= 1 <= self.upper
 
 
-def ratio(times: Times, reference: Times) -> Ratio:
+def ratio(times: Blocks, reference: Blocks) -> Ratio:
     """The median over the blocks, with an interval of at least 95 per cent.
 
     >>> blocks = [[2.0, 3.0, 2.0], [2.0, 2.2, 2.4], [1.8, 1.9, 2.0], [2.0], [2.1], [2.0]]
     >>> ratio(blocks, [[1.0, 1.5, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0], [1.0], [1.0]])
     Ratio(median=2.0, lower=1.9, upper=2.2)
 
-    In a block it is the median of the quotients, round by round: a disturbance that lasts longer
-    than a round is in both times of it, and leaves the quotient. The interval reaches from the k-th
-    smallest block to the k-th largest. Whatever the distribution of the blocks, it misses their
-    true median with a chance of at most 2 P(B < k), where B counts the heads in as many tosses as
-    there are blocks; k is the largest number for which that is at most 5 per cent. Blocks are taken
-    as independent. With fewer than six there is no such k, and the interval says nothing: from 0 to
-    infinity.
+    In a block it is the median of the quotients, round by round: what slows both times of a round
+    alike leaves the quotient. The interval reaches from the k-th smallest block to the k-th
+    largest. Whatever the distribution of the blocks, it misses their true median with a chance of
+    at most 2 P(B < k), where B counts the heads in as many tosses as there are blocks; k is the
+    largest number for which that is at most 5 per cent. Blocks are taken as independent, which
+    those of one run are not quite: another run may lie outside. With fewer than six there is no
+    such k, and the interval says nothing: from 0 to infinity.
     """
     medians = sorted(
         statistics.median(time / base for time, base in zip(block, against, strict=True))
@@ -58,7 +58,16 @@ def ratio(times: Times, reference: Times) -> Ratio:
     return Ratio(statistics.median(medians), lower, upper)
 
 
-def quartiles(times: Times) -> tuple[float, float, float]:
+def sure(blocks: int) -> bool:
+    """Whether so many blocks are enough for an interval.
+
+    >>> sure(5), sure(6)
+    (False, True)
+    """
+    return _rank(blocks) > 0
+
+
+def quartiles(times: Blocks) -> tuple[float, float, float]:
     """The lower quartile, the median, the upper quartile of all.
 
     >>> quartiles([[4.0, 1.0, 2.0], [3.0, 5.0]])

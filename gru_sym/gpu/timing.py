@@ -1,7 +1,8 @@
-"""Times on a device, in microseconds: in turn, so that drift is fair, and in blocks made anew."""
+"""Blocks on a device, in microseconds: in turn, so that drift is fair, and in blocks made anew."""
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager, ExitStack
@@ -9,11 +10,11 @@ from typing import Any, TypeVar
 
 import torch
 
-from gru_sym.gpu.plan import Plan
-from gru_sym.gpu.times import Times
+from gru_sym.gpu.plan import SEEDS, Absent, Plan
+from gru_sym.gpu.times import Blocks
 
 WARM_UP = 2
-WARM_UP_SECONDS = 0.3
+FIRST_SECONDS, LATER_SECONDS = 0.3, 0.05
 
 Function = Callable[[], Any]
 Name = TypeVar("Name", bound=Hashable)
@@ -21,8 +22,8 @@ Make = Callable[[], AbstractContextManager[Mapping[Name, Function]]]
 """Opens functions to time, with inputs and parameters of their own."""
 
 
-def take_turns(make: Make[Name], plan: Plan) -> dict[Name, Times]:
-    """The times of each function, block by block and round by round: A B C B C A C A B.
+def take_turns(make: Make[Name], plan: Plan) -> dict[Name, Blocks]:
+    """The times of each function, block by block and round by round, in an order drawn anew.
 
     >>> from contextlib import nullcontext
     >>> from gru_sym.gpu.plan import dry_plan
@@ -32,25 +33,31 @@ def take_turns(make: Make[Name], plan: Plan) -> dict[Name, Times]:
     [[2, 2], [2, 2]]
 
     Where an array lies in memory can matter by some per cent. So every block makes its functions
-    anew, while the ones before are kept: none lies where another one lay.
+    anew, while the ones before are kept: no parameter and no input lies where another one lay.
+
+    Raises `Absent` if the plan's time is over.
     """
-    times: dict[Name, Times] = {}
+    if time.monotonic() > plan.deadline:
+        raise Absent("the time for the record was over")
+    if plan.device == "cuda":
+        torch.cuda.empty_cache()  # for libraries that allocate beside PyTorch
+    times: dict[Name, Blocks] = {}
+    order = random.Random(SEEDS["order"])  # noqa: S311  # no secret
     with ExitStack() as kept:
         for block in range(plan.blocks):
             functions = kept.enter_context(make())
-            _warm_up(functions, plan.device, WARM_UP_SECONDS if block == 0 else 0)
-            for name, found in _block(functions, plan).items():
+            _warm_up(functions, plan.device, FIRST_SECONDS if block == 0 else LATER_SECONDS)
+            for name, found in _block(functions, plan, order).items():
                 times.setdefault(name, []).append(found)
     return times
 
 
-def _block(functions: Mapping[Name, Function], plan: Plan) -> dict[Name, list[float]]:
+def _block(
+    functions: Mapping[Name, Function], plan: Plan, order: random.Random
+) -> dict[Name, list[float]]:
     times: dict[Name, list[float]] = {name: [] for name in functions}
-    names = list(functions)
-    for number in range(plan.rounds):
-        # Each round begins with another one, so that none always follows the same.
-        first = number % len(names)
-        for name in names[first:] + names[:first]:
+    for _ in range(plan.rounds):
+        for name in order.sample(list(functions), len(functions)):
             times[name].append(round(microseconds(functions[name], plan.device), 2))
     return times
 
@@ -85,8 +92,14 @@ def microseconds(function: Function, device: str) -> float:
 def captured(function: Callable[[], torch.Tensor]) -> Function:
     """The kernels that a function launches, as one CUDA graph: its launch, without the Python.
 
-    Raises `ValueError` if the graph gives another result than the function.
+    Raises `ValueError` if the graph gives another result than the function. The stream is the same
+    afterwards, also if the capture fails.
     """
+    with torch.cuda.stream(torch.cuda.current_stream()):
+        return _captured(function)
+
+
+def _captured(function: Callable[[], torch.Tensor]) -> Function:
     stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):  # as PyTorch asks: what initialises lazily does so here
@@ -100,4 +113,8 @@ def captured(function: Callable[[], torch.Tensor]) -> Function:
     torch.cuda.synchronize()
     if not (result - expected).abs().max() <= 1e-2 * expected.abs().max():  # NaN included
         raise ValueError("the CUDA graph gives another result than the code it was made of")
-    return graph.replay
+
+    def replay(keep: Callable[[], torch.Tensor] = function) -> None:
+        graph.replay()  # it reads the memory of what the function holds, which is kept for that
+
+    return replay

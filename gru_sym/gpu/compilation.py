@@ -1,0 +1,97 @@
+"""Times of generated code by torch.compile, beside the same code eager; forward, in float32."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch._inductor import config as inductor
+
+from gru_sym.codegen import generate
+from gru_sym.gpu.accuracy import largest_error
+from gru_sym.gpu.plan import COMPILED, FORWARD, REFERENCE, Absent, Plan, Row
+from gru_sym.gpu.precision import arithmetic
+from gru_sym.gpu.runs import design
+from gru_sym.gpu.timing import Function, take_turns
+from gru_sym.lookup import cell
+
+
+def rows(plan: Plan) -> Iterator[Row]:
+    """Few steps, since each is compiled. A cell that does not compile is told at the end.
+
+    `compile_seconds` is the first call, after the compiler itself has started; `difference` is how
+    far the outputs are from the eager ones, relative to the largest. A dry run on the CPU only
+    traces (backend "eager").
+    """
+    functions: dict[str, Callable[..., Any]] = {}
+    first: dict[str, tuple[float, float]] = {}
+    late: list[str] = []
+    broken: list[str] = []
+    with arithmetic(tf32=False), _anew():
+        for name in COMPILED:
+            if time.monotonic() + plan.compile_seconds > plan.deadline:
+                late.append(name)
+                continue
+            try:
+                if not first:
+                    compiled(torch.sin, plan)(torch.ones(1, device=plan.device))
+                # The function itself and not one that calls it, which could not be inlined.
+                functions[name] = compiled(generate(cell(name), "torch").sequence, plan)
+                first[name] = _first_call(name, functions[name], plan)
+            except Exception as error:  # of the compiler, whatever it is: the others go on
+                broken.append(f"{name}: {type(error).__name__}: {error}")
+        ready = {name: functions[name] for name in first if REFERENCE in first}
+        times = take_turns(partial(_eager_and_compiled, ready, plan), plan) if ready else {}
+    for (name, form), measured in times.items():
+        seconds, difference = first[name] if form == "compiled" else (None, None)
+        row: Row = {"cell": name, "form": form, "work": FORWARD, "tf32": False}
+        row |= {"compile_seconds": seconds, "difference": difference}
+        yield {**row, **plan.compiled.row(), "times_us": measured}
+    if broken:
+        raise RuntimeError("; ".join(broken))
+    if late:
+        raise Absent(f"no time was left to compile {', '.join(late)}")
+
+
+def compiled(function: Callable[..., Any], plan: Plan) -> Callable[..., Any]:
+    """A function by torch.compile: one graph, or an error."""
+    backend = "eager" if plan.dry and plan.device == "cpu" else "inductor"
+    made: Callable[..., Any] = torch.compile(function, fullgraph=True, backend=backend)
+    return made
+
+
+@contextmanager
+def _anew() -> Iterator[None]:
+    """Compile whatever an earlier run has left, and one kernel after the other."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "dynamo_pgo force disabled")
+        with inductor.patch(force_disable_caches=True, compile_threads=1):
+            yield
+
+
+def _first_call(name: str, function: Callable[..., Any], plan: Plan) -> tuple[float, float]:
+    """The seconds that it takes, and the largest difference of its outputs to the eager ones."""
+    run, eager = design(name, plan.compiled, plan, function), design(name, plan.compiled, plan)
+    begin = time.perf_counter()
+    outputs = run.forward()
+    if plan.device == "cuda":
+        torch.cuda.synchronize()
+    seconds = time.perf_counter() - begin
+    return round(seconds, 3), largest_error({"": outputs}, {"": eager.forward()})
+
+
+@contextmanager
+def _eager_and_compiled(
+    ready: Mapping[str, Callable[..., Any]], plan: Plan
+) -> Iterator[dict[tuple[str, str], Function]]:
+    """Each cell that is compiled, eager and so."""
+    yield {
+        (name, form): design(name, plan.compiled, plan, sequence).forward
+        for name, function in ready.items()
+        for form, sequence in (("eager", None), ("compiled", function))
+    }
