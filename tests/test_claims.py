@@ -15,8 +15,8 @@ from cells import random_arrays, run_text
 
 from gru_sym import Cell, cell
 from gru_sym.codegen import schedule, source
-from gru_sym.gpu.conclusions import conclusion_table
-from gru_sym.gpu.evidence import full_records
+from gru_sym.evidence.conclusions import conclusion_table
+from gru_sym.evidence.records import full_records
 from gru_sym.libraries.pytorch_comparison import compare
 
 BOOK = Path(__file__).parent.parent / "book"

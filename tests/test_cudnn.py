@@ -13,8 +13,9 @@ import pytest
 import torch
 from torch import nn
 
+from gru_sym.evidence.bias_modes import GATES, BiasMode
 from gru_sym.gpu import cudnn_api
-from gru_sym.gpu.cudnn import GATES, BiasMode, CudnnError, CudnnRnn, load
+from gru_sym.gpu.cudnn import CudnnError, CudnnRnn, load
 from gru_sym.gpu.cudnn_api import PROTOTYPES
 
 SIZES = {"input_size": 5, "hidden_size": 7, "batch": 3, "steps": 4}

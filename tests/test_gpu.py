@@ -12,16 +12,18 @@ import torch
 
 from gru_sym import cell
 from gru_sym.codegen import generate
-from gru_sym.gpu import accuracy, bias_modes, compilation, evidence, record, speed, timing
-from gru_sym.gpu.cudnn import GATES, BiasMode, Region
+from gru_sym.evidence import records as evidence
+from gru_sym.evidence.bias_modes import GATES, BiasMode
+from gru_sym.evidence.mode_cells import cells_of, region_of
+from gru_sym.evidence.plan import DESIGNS, FORWARD, Absent, Shape, dry_plan, full_plan
+from gru_sym.evidence.rules import RULES, agrees
+from gru_sym.evidence.times import ratio
+from gru_sym.gpu import accuracy, bias_modes, compilation, record, speed, timing
+from gru_sym.gpu.cudnn import Region
 from gru_sym.gpu.dispatch import MAKERS, maker, started
-from gru_sym.gpu.evidence_rules import RULES, agrees
-from gru_sym.gpu.mode_cells import cells_of, region_of
 from gru_sym.gpu.operations import operations
-from gru_sym.gpu.plan import DESIGNS, FORWARD, Absent, Shape, dry_plan, full_plan
 from gru_sym.gpu.precision import MATMUL, SWITCHES, arithmetic
 from gru_sym.gpu.provenance import provenance
-from gru_sym.gpu.times import ratio
 
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 
@@ -236,7 +238,7 @@ def test_the_command_writes_the_file_and_says_what_is_in_it(
     said = str(report)
     assert len(report.problems) == 9 and said.startswith("counts: 52 rows in ")
     assert "does not hold: the section accuracy is missing" in said
-    assert said.endswith("checked by gru_sym.gpu.evidence: 9 rules do not hold")
+    assert said.endswith("checked by gru_sym.evidence.records: 9 rules do not hold")
     about = evidence.load(path)["provenance"]
     assert about["command"] == "a command" and about["commit"] == "0123"
 

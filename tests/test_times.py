@@ -1,4 +1,4 @@
-"""gru_sym/gpu/times.py: medians, quartiles, and an interval that is as sure as it says."""
+"""gru_sym/evidence/times.py: medians, quartiles, and an interval that is as sure as it says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gru_sym.gpu.times import Ratio, quartiles, ratio
+from gru_sym.evidence.times import Ratio, quartiles, ratio
 
 positive = st.floats(0.1, 1e6)
 pairs = st.tuples(positive, positive)

@@ -1,1 +1,1 @@
-"""What a GPU says: the libraries on it, asked directly."""
+"""What a machine says: measured, and recorded with the libraries that are on it."""

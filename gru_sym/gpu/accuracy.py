@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from gru_sym.codegen import generate
+from gru_sym.evidence.plan import ARITHMETICS, LAYERS, SEEDS, Plan, Row, Shape
 from gru_sym.gpu.dispatch import maker
-from gru_sym.gpu.plan import ARITHMETICS, LAYERS, SEEDS, Plan, Row, Shape
 from gru_sym.gpu.precision import arithmetic
 from gru_sym.libraries.pytorch import cell_names, named_gradients, named_parameters
 from gru_sym.lookup import cell
@@ -49,7 +49,7 @@ class Result:
 def rows(plan: Plan) -> Iterator[Row]:
     """Each dtype, layer and shape: the largest relative errors of outputs and of gradients.
 
-    >>> from gru_sym.gpu.plan import dry_plan
+    >>> from gru_sym.evidence.plan import dry_plan
     >>> row = next(rows(dry_plan("cpu")))
     >>> row["kind"], row["dtype"], row["what"], row["difference"] < 1e-12
     ('GRU', 'float64', 'outputs', True)

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from gru_sym.cells import Cell
 from gru_sym.codegen import generate
+from gru_sym.evidence.bias_modes import BiasMode
+from gru_sym.evidence.mode_cells import KINDS, cells_of, region_of
+from gru_sym.evidence.plan import SEEDS, Absent, Plan, Row, Shape
 from gru_sym.gpu.accuracy import largest_error
-from gru_sym.gpu.cudnn import BiasMode, CudnnRnn
-from gru_sym.gpu.mode_cells import KINDS, cells_of, region_of
-from gru_sym.gpu.plan import SEEDS, Absent, Plan, Row, Shape
+from gru_sym.gpu.cudnn import CudnnRnn
 from gru_sym.gpu.timing import Function, take_turns
 
 MATHS = {torch.float64: "default", torch.float32: "fma"}

@@ -13,8 +13,8 @@ import torch
 from torch._inductor import config as inductor
 
 from gru_sym.codegen import generate
+from gru_sym.evidence.plan import COMPILED, FORWARD, REFERENCE, Absent, Plan, Row
 from gru_sym.gpu.accuracy import largest_error
-from gru_sym.gpu.plan import COMPILED, FORWARD, REFERENCE, Absent, Plan, Row
 from gru_sym.gpu.precision import arithmetic
 from gru_sym.gpu.runs import design
 from gru_sym.gpu.timing import Function, take_turns

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from gru_sym.gpu.cudnn import BiasMode, CudnnError, CudnnRnn
-from gru_sym.gpu.plan import STACKS, Plan, Row
+from gru_sym.evidence.bias_modes import BiasMode
+from gru_sym.evidence.plan import STACKS, Plan, Row
+from gru_sym.gpu.cudnn import CudnnError, CudnnRnn
 from gru_sym.libraries.pytorch import cell_of, sizes_of
 
 KINDS: dict[str, Callable[..., nn.RNNBase]] = {"GRU": nn.GRU, "LSTM": nn.LSTM, "RNN": nn.RNN}
@@ -19,7 +20,7 @@ KINDS: dict[str, Callable[..., nn.RNNBase]] = {"GRU": nn.GRU, "LSTM": nn.LSTM, "
 def rows(plan: Plan) -> Iterator[Row]:
     """Each layer: what gru_sym derives, what PyTorch allocated, and what cuDNN asks for.
 
-    >>> from gru_sym.gpu.plan import dry_plan
+    >>> from gru_sym.evidence.plan import dry_plan
     >>> row = next(rows(dry_plan("cpu")))
     >>> row["kind"], row["formula"], row["derived"], row["numel"]
     ('GRU', '3*m*n + 3*n**2 + 6*n', 12, 12)

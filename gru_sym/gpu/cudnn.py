@@ -2,7 +2,8 @@
 
 cuDNN has four bias modes; a framework chooses one. With input size m and hidden size n:
 
-    from gru_sym.gpu.cudnn import BiasMode, CudnnRnn
+    from gru_sym.evidence.bias_modes import BiasMode
+from gru_sym.gpu.cudnn import CudnnRnn
     sizes = {"input_size": 8, "hidden_size": 16, "batch": 4, "steps": 10, "dtype": torch.float32}
     with CudnnRnn("GRU", bias=BiasMode.SINGLE_INP, **sizes) as layer:
         layer.bias_count  # 48: 3n of the 6n that BiasMode.DOUBLE stores
@@ -18,9 +19,9 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from ctypes import byref, c_int, c_size_t, c_void_p
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from gru_sym.evidence.bias_modes import GATES, BiasMode
 from gru_sym.gpu import cudnn_api as api
 from gru_sym.gpu.cudnn_api import CudnnError, load
 
@@ -28,33 +29,9 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["GATES", "BiasMode", "CudnnError", "CudnnRnn", "Region", "load"]
-
-GATES = {"RNN_TANH": 1, "LSTM": 4, "GRU": 3}
-"""The gates of each kind of cell; in cuDNN's order, as in PyTorch's, h; i, f, g, o; r, z, n."""
+__all__ = ["CudnnError", "CudnnRnn", "Region", "load"]
 
 Key = tuple[int, Literal["matrix", "bias"]]
-
-
-class BiasMode(IntEnum):
-    """cudnnRNNBiasMode_t. The number of bias vectors per gate is `vectors`.
-
-    >>> {mode.name: GATES["GRU"] * mode.vectors for mode in BiasMode}
-    {'NONE': 0, 'SINGLE_INP': 3, 'DOUBLE': 6, 'SINGLE_REC': 3}
-
-    SINGLE_INP has the biases beside W @ x and SINGLE_REC those beside U @ h. That differs in one
-    place only, the candidate of a GRU: there r multiplies a bias of SINGLE_REC.
-    """
-
-    NONE = 0
-    SINGLE_INP = 1
-    DOUBLE = 2
-    SINGLE_REC = 3
-
-    @property
-    def vectors(self) -> int:
-        """Bias vectors per gate: 0, 1 or 2."""
-        return {BiasMode.NONE: 0, BiasMode.DOUBLE: 2}.get(self, 1)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gru_sym.evidence.plan import Shape, dry_plan
 from gru_sym.gpu.dispatch import started
-from gru_sym.gpu.plan import Shape, dry_plan
 from gru_sym.gpu.runs import design
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 import gru_sym
-from gru_sym.gpu.fingerprint import fingerprint
-from gru_sym.gpu.plan import SEEDS
+from gru_sym.evidence.fingerprint import fingerprint
+from gru_sym.evidence.plan import SEEDS
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import torch
 
+from gru_sym.evidence.plan import Absent, Plan, Row, dry_plan, full_plan
+from gru_sym.evidence.records import SCHEMA, check, unfit
 from gru_sym.gpu import accuracy, bias_modes, compilation, counts, speed
-from gru_sym.gpu.evidence import SCHEMA, check, unfit
-from gru_sym.gpu.plan import Absent, Plan, Row, dry_plan, full_plan
 from gru_sym.gpu.provenance import provenance
 
 SECONDS = 420.0
@@ -52,7 +52,7 @@ class Report:
         lines += [f"does not hold: {problem}" for problem in self.problems]
         count = len(self.problems)
         verdict = f"{count} rules do not hold" if count else "every rule holds"
-        return "\n".join([*lines, f"checked by gru_sym.gpu.evidence: {verdict}"])
+        return "\n".join([*lines, f"checked by gru_sym.evidence.records: {verdict}"])
 
 
 def main_record(
@@ -84,7 +84,7 @@ def record(
     save: Callable[[dict[str, Any]], object] | None = None,
     seconds: float = SECONDS,
 ) -> dict[str, Any]:
-    """Measure every section on a device; what `gru_sym.gpu.evidence` reads.
+    """Measure every section on a device; what `gru_sym.evidence.records` reads.
 
     Parameters
     ----------

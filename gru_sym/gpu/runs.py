@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gru_sym.codegen import generate
-from gru_sym.gpu.plan import SEEDS, Plan, Shape
+from gru_sym.evidence.plan import SEEDS, Plan, Shape
 from gru_sym.lookup import cell
 
 
@@ -37,7 +37,7 @@ class Run:
 def design(name: str, shape: Shape, plan: Plan, sequence: Callable[..., Any] | None = None) -> Run:
     """The code generated for a cell of the catalogue; `sequence` is that code, if compiled.
 
-    >>> from gru_sym.gpu.plan import dry_plan
+    >>> from gru_sym.evidence.plan import dry_plan
     >>> design("gru.pytorch", Shape(3, 2, 4, 5), dry_plan("cpu")).forward().shape
     torch.Size([3, 2, 5])
     """

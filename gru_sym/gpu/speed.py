@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from gru_sym.codegen import generate
+from gru_sym.evidence.plan import BOTH, DESIGNS, FORWARD, LAYERS, SEEDS, Absent, Plan, Row, Shape
 from gru_sym.gpu.accuracy import MODULES
 from gru_sym.gpu.dispatch import maker
-from gru_sym.gpu.plan import BOTH, DESIGNS, FORWARD, LAYERS, SEEDS, Absent, Plan, Row, Shape
 from gru_sym.gpu.precision import arithmetic
 from gru_sym.gpu.runs import Run, design, generated, inputs
 from gru_sym.gpu.timing import Function, captured, take_turns

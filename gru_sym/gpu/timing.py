@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import torch
 
-from gru_sym.gpu.plan import SEEDS, Absent, Plan
-from gru_sym.gpu.times import Blocks
+from gru_sym.evidence.plan import SEEDS, Absent, Plan
+from gru_sym.evidence.times import Blocks
 
 WARM_UP = 2
 FIRST_SECONDS, LATER_SECONDS = 0.3, 0.05
@@ -26,7 +26,7 @@ def take_turns(make: Make[Name], plan: Plan) -> dict[Name, Blocks]:
     """The times of each function, block by block and round by round, in an order drawn anew.
 
     >>> from contextlib import nullcontext
-    >>> from gru_sym.gpu.plan import dry_plan
+    >>> from gru_sym.evidence.plan import dry_plan
     >>> functions = {"a": lambda: sum(range(99)), "b": lambda: None}
     >>> times = take_turns(lambda: nullcontext(functions), dry_plan("cpu"))
     >>> [[len(block) for block in times[name]] for name in functions]

@@ -1,4 +1,4 @@
-"""What the records of a machine say together: which differences are believed. Imports no torch.
+"""What the records of a machine say together: which differences are believed.
 
 Two pairs of cells are controls: their loops are the same code, and their times should be the same.
 """
@@ -9,9 +9,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from gru_sym.gpu.plan import Shape
-from gru_sym.gpu.tables import AT, NO_RECORD, Evidence, groups, rows_of, table
-from gru_sym.gpu.times import Blocks, Ratio, ratio
+from gru_sym.evidence.plan import Shape
+from gru_sym.evidence.tables import AT, NO_RECORD, Evidence, groups, rows_of, table
+from gru_sym.evidence.times import Blocks, Ratio, ratio
 from gru_sym.render import Table
 
 CONTROLS = {

@@ -1,13 +1,13 @@
-"""A short name for the generated code that is measured. Imports no torch."""
+"""A short name for the generated code that is measured."""
 
 from __future__ import annotations
 
 import hashlib
 
 from gru_sym.codegen.source import source
-from gru_sym.gpu.cudnn import BiasMode
-from gru_sym.gpu.mode_cells import KINDS, cells_of
-from gru_sym.gpu.plan import DESIGNS, LAYERS
+from gru_sym.evidence.bias_modes import BiasMode
+from gru_sym.evidence.mode_cells import KINDS, cells_of
+from gru_sym.evidence.plan import DESIGNS, LAYERS
 from gru_sym.lookup import cell
 
 

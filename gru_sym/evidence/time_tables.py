@@ -1,6 +1,6 @@
-"""Recorded times as tables, for a chapter. Imports no torch.
+"""Recorded times as tables, for a chapter.
 
-A time is a median with its quartiles; a ratio is that of `gru_sym.gpu.times`, a median with its
+A time is a median with its quartiles; a ratio is that of `gru_sym.evidence.times`, a median with an
 interval. Where a section has no rows, the table says why.
 """
 
@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from gru_sym.gpu.conclusions import CONTROLS, QUESTIONS
-from gru_sym.gpu.plan import REFERENCE, Row, Shape
-from gru_sym.gpu.tables import AT, Evidence, groups, rows_of, table
-from gru_sym.gpu.times import Blocks, quartiles, ratio
+from gru_sym.evidence.conclusions import CONTROLS, QUESTIONS
+from gru_sym.evidence.plan import REFERENCE, Row, Shape
+from gru_sym.evidence.tables import AT, Evidence, groups, rows_of, table
+from gru_sym.evidence.times import Blocks, quartiles, ratio
 from gru_sym.render import Table
 
 FORMS = {"eager": "generated", "graph": "generated, CUDA graph"}

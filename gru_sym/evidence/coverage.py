@@ -1,4 +1,4 @@
-"""What a full record must hold, row for row, for the sizes that it has. Imports no torch."""
+"""What a full record must hold, row for row, for the sizes that it has."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from gru_sym.gpu.cudnn import BiasMode
-from gru_sym.gpu.mode_cells import KINDS, cells_of
-from gru_sym.gpu.plan import ARITHMETICS, BOTH, DESIGNS, FORWARD, LAYERS, STACKS, Row
-from gru_sym.gpu.times import sure
+from gru_sym.evidence.bias_modes import BiasMode
+from gru_sym.evidence.mode_cells import KINDS, cells_of
+from gru_sym.evidence.plan import ARITHMETICS, BOTH, DESIGNS, FORWARD, LAYERS, STACKS, Row
+from gru_sym.evidence.times import sure
 
 MODES = tuple(mode.name for mode in BiasMode)
 WHATS = ("outputs", "gradients")

@@ -1,4 +1,4 @@
-"""Recorded evidence: read it, and check it against what gru_sym derives now. Imports no torch."""
+"""Recorded evidence: read it, and check it against what gru_sym derives now."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, NoReturn, TypeAlias
 
-from gru_sym.gpu.coverage import gaps
-from gru_sym.gpu.evidence_rules import RULES
-from gru_sym.gpu.plan import Row
+from gru_sym.evidence.coverage import gaps
+from gru_sym.evidence.plan import Row
+from gru_sym.evidence.rules import RULES
 
 SCHEMA = 1
 

@@ -1,4 +1,4 @@
-"""What must hold in the rows of each section of the evidence. Imports no torch.
+"""What must hold in the rows of each section of the evidence.
 
 Each function takes rows whose keys and types are right and yields a sentence for each rule broken.
 """
@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import Any
 
 from gru_sym.cells import Cell
-from gru_sym.gpu.cudnn import GATES, BiasMode
-from gru_sym.gpu.mode_cells import KINDS, cells_of
-from gru_sym.gpu.plan import REFERENCE, Row
+from gru_sym.evidence.bias_modes import GATES, BiasMode
+from gru_sym.evidence.mode_cells import KINDS, cells_of
+from gru_sym.evidence.plan import REFERENCE, Row
 from gru_sym.layers import Layer
 from gru_sym.lookup import cell as catalogue_cell
 from gru_sym.training.merging import without_biases

@@ -1,6 +1,6 @@
-"""Recorded evidence as tables, for a chapter. Imports no torch.
+"""Recorded evidence as tables, for a chapter.
 
-Each function takes evidence as `gru_sym.gpu.evidence` reads it. Where a section has no rows,
+Each function takes evidence as `gru_sym.evidence.records` reads it. Where a section has no rows,
 the table says why.
 """
 
@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gru_sym.gpu.evidence import OF_GPU
-from gru_sym.gpu.evidence_rules import agrees
-from gru_sym.gpu.fingerprint import fingerprint
-from gru_sym.gpu.plan import Row
+from gru_sym.evidence.fingerprint import fingerprint
+from gru_sym.evidence.plan import Row
+from gru_sym.evidence.records import OF_GPU
+from gru_sym.evidence.rules import agrees
 from gru_sym.render import Table
 
 Evidence = dict[str, Any]

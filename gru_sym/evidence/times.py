@@ -1,7 +1,4 @@
-"""What times that were taken in turn say: medians, quartiles, and ratios with an interval.
-
-Imports no torch.
-"""
+"""What times that were taken in turn say: medians, quartiles, and ratios with an interval."""
 
 from __future__ import annotations
 

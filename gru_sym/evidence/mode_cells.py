@@ -1,11 +1,11 @@
-"""The cells that cuDNN's bias modes may be. Importing this file imports no torch."""
+"""The cells that cuDNN's bias modes may be."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
 from gru_sym.cells import Cell
-from gru_sym.gpu.cudnn import GATES, BiasMode
+from gru_sym.evidence.bias_modes import GATES, BiasMode
 from gru_sym.lookup import cell
 from gru_sym.training.merging import drop_terms, merged_cell, without_biases
 
