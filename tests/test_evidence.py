@@ -20,7 +20,7 @@ from gru_sym.evidence.bias_modes import GATES, BiasMode
 from gru_sym.evidence.conclusions import conclusion_table, longer_by
 from gru_sym.evidence.mode_cells import KINDS, cells_of
 from gru_sym.evidence.plan import DESIGNS, dry_plan
-from gru_sym.evidence.records import check, latest, load, recorded
+from gru_sym.evidence.records import check, full_records, latest, load, recorded
 from gru_sym.evidence.times import ratio
 from gru_sym.gpu import provenance
 from gru_sym.gpu import record as module
@@ -28,6 +28,7 @@ from gru_sym.gpu.record import record, write
 from gru_sym.render import Table
 
 EVIDENCE = Path(__file__).resolve().parents[1] / "book" / "evidence"
+COMMIT = "0123456789" * 4
 SHAPE = {"T": 3, "B": 2, "m": 4, "n": 7}
 TABLES: list[Callable[[dict], Table]] = [
     tables.provenance_table,
@@ -54,7 +55,7 @@ def good() -> dict:
     """A dry record, and for the sections of cuDNN rows that are made up."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "dry_plan", lambda device: replace(dry_plan(device), blocks=6))
-        patch.setattr(provenance, "_commit", lambda: "0123abc")
+        patch.setattr(provenance, "_commit", lambda: COMMIT)
         evidence = record("cpu", dry=True)
     sections = evidence["sections"]
     modes = [(kind, mode) for kind in KINDS for mode in BiasMode]
@@ -108,6 +109,10 @@ def made_up_results(kind: str, mode: BiasMode) -> list[dict]:
 
 def made_up_times(mode: BiasMode) -> list[list[float]]:
     return [[time + mode] for time in (9.0, 10.0, 11.0, 9.5, 10.5, 10.0, 10.0)]
+
+
+def test_there_are_records():
+    assert len(recorded(EVIDENCE)) >= 2
 
 
 def files() -> list:
@@ -218,7 +223,7 @@ TAMPERED = {
     "bias kind": (change("bias_results", 2, "kind", "MGU"), "there is no kind MGU"),
     "bias cell": (change("bias_results", 0, "cell", "gru.flux"), "is none that the mode may be"),
     "bias dtype": (change("bias_results", 0, "dtype", "int8"), "no bound is stated for int8"),
-    "bias result": (change("bias_results", 0, "error", 1e-3), "no cell agrees with cuDNN"),
+    "bias result": (change("bias_results", 0, "error", 1e-3), "no cell agrees with cuDNN through"),
     "bias error": (change("bias_results", 0, "error", -1.0), "an error is negative"),
     "no DOUBLE": (leave_out("sections", "bias_speed", "rows", 2), "there is no row of DOUBLE"),
     "no times": (change("designs", 1, "times_us", 3.0), "times_us is 3.0; it must be list"),
@@ -232,11 +237,12 @@ TAMPERED = {
         change("designs", 1, "times_us", [[1.0], [1.0]]),
         r"it has \[1, 1\] times in its blocks, and gru.pytorch has \[2, 2, 2, 2, 2, 2\]",
     ),
+    "compiled cell": (change("compiled", 1, "cell", "gru.mine"), "none of what is compiled"),
     "seconds": (change("compiled", 1, "compile_seconds", -1.0), "that are not negative"),
     "no seconds": (change("compiled", 1, "compile_seconds", None), "that are not negative"),
     "seconds of eager": (change("compiled", 0, "compile_seconds", 1.0), "of compiled code only"),
     "another result": (change("compiled", 1, "difference", 2e-5), "is 2.00e-05, above 1e-05"),
-    "not in turn": (leave_out("sections", "compiled", "rows", 2), "no times of the eager code"),
+    "not in turn": (leave_out("sections", "compiled", "rows", 2), "there is no row of eager"),
     "TF32 of float64": (change("accuracy", 0, "tf32", True), "TF32 is an arithmetic of float32"),
     "library error": (
         change("accuracy", 8, "library_error", 1e-5), "library_error is 1.00e-05, above 7.63e-06"
@@ -324,16 +330,16 @@ def test_reading_evidence_needs_no_torch():
 def test_the_latest_is_the_newest_full_record(good, tmp_path):
     """By its own date, not by its name; a dry run is no evidence; each device has its own."""
     for name, date, made_up in (
-        ("b", "2026-01-02", full(good)),
-        ("a", "2026-01-03", full(good)),
-        ("c", "2027-01-01", good),
-        ("d", "2028-01-01", of_a_cpu(good)),
+        ("b", "2026-01-02T00:00:00+00:00", full(good)),
+        ("a", "2026-01-03T00:00:00+00:00", full(good)),
+        ("c", "2027-01-01T00:00:00+00:00", good),
+        ("d", "2028-01-01T00:00:00+00:00", of_a_cpu(good)),
     ):
         evidence = copy.deepcopy(made_up)
         evidence["provenance"]["date"] = date
         write(tmp_path / f"{name}.json", evidence)
-    assert latest(tmp_path, "cuda")["provenance"]["date"] == "2026-01-03"
-    assert latest(tmp_path, "cpu")["provenance"]["date"] == "2028-01-01"
+    assert latest(tmp_path, "cuda")["provenance"]["date"][:10] == "2026-01-03"
+    assert latest(tmp_path, "cpu")["provenance"]["date"][:10] == "2028-01-01"
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -408,6 +414,47 @@ def test_a_difference_is_believed_if_every_record_shows_it():
     assert longer_by([one, faster], "reset before, not after") == 20
 
 
+def test_records_that_contradict_each_other_are_not_believed():
+    one, other = (
+        made_up_designs(dey_salem=1.1, answer=1.1),
+        made_up_designs(dey_salem=0.9, answer=0.9),
+    )
+    assert conclusion_table([one, other]).rows[-1][3] == "not told apart"
+    assert longer_by([one, other], "reset before, not after") == 0
+    assert conclusion_table([other]).rows[-1][3] == "0.90"
+    assert longer_by([other], "reset before, not after") == 0
+
+
+def test_what_moves_between_records_is_noise():
+    one = made_up_designs(dey_salem=1.1, answer=1.1, pytorch=1.03, merged=1.03)
+    other = made_up_designs(dey_salem=1.15, answer=1.15, pytorch=1.03, merged=1.03)
+    table = {row[0]: row[3] for row in conclusion_table([one, other]).rows}
+    assert table["reset before, not after"] == "1.10 to 1.15"
+    assert table["all second biases of PyTorch"] == "not told apart"
+
+
+def test_a_record_without_a_section_takes_nothing_from_the_others():
+    one = made_up_designs(dey_salem=1.1, answer=1.1)
+    graphs = {**one, "sections": {"graphs": one["sections"]["designs"]}}
+    bare = {**one, "sections": {"graphs": {"absent": "no time"}}}
+    assert conclusion_table([bare, graphs], "graphs").rows[-1][3] == "1.10"
+    assert conclusion_table([bare], "graphs").rows == [("no time",)]
+
+
+def test_records_of_another_machine_or_code_are_not_compared(good, tmp_path):
+    for name, date, changed in (
+        ("a", "2026-01-01", {}),
+        ("b", "2026-01-02", {"processor": "another"}),
+        ("c", "2026-01-03", {"generated_code": "f" * 16}),
+        ("d", "2026-01-04", {}),
+    ):
+        evidence = of_a_cpu(good)
+        evidence["provenance"] |= {"date": f"{date}T00:00:00+00:00", **changed}
+        write(tmp_path / f"{name}.json", evidence)
+    days = [e["provenance"]["date"][8:10] for e in full_records(tmp_path, "cpu")]
+    assert days == ["01", "04"]
+
+
 def test_without_records_nothing_is_believed():
     assert conclusion_table([]).headers == ("not measured yet",)
     assert longer_by([], "reset before, not after") == 0
@@ -416,12 +463,13 @@ def test_without_records_nothing_is_believed():
 def full(good: dict) -> dict:
     """The same as if it were a full record of a GPU."""
     evidence = copy.deepcopy(good)
-    names = dict.fromkeys(("gpu", "driver", "cuda", "commit"), "made up")
+    names = dict.fromkeys(("gpu", "driver", "cuda"), "made up")
     evidence["provenance"] |= {"dry": False, "device": "cuda", "cudnn": 90000, **names}
     sections = evidence["sections"]
-    for name in ("designs", "library", "accuracy"):
-        rows = sections[name]["rows"]
-        rows += [{**r, "tf32": True} for r in rows if r.get("dtype", "float32") == "float32"]
+    rows = sections["accuracy"]["rows"]
+    rows += [{**row, "tf32": True} for row in rows if row["dtype"] == "float32"]
+    for row in sections["library"]["rows"]:
+        row["library"] = "cuDNN"
     for name, form in (("designs", "graphs"), ("library", "library_graphs")):
         forward = [r for r in sections[name]["rows"] if r["work"] == "forward"]
         told = [{**r, "form": "graph" if r["form"] == "eager" else r["form"]} for r in forward]
@@ -462,15 +510,37 @@ def test_the_record_of_a_cpu_names_no_gpu(good):
     evidence["provenance"]["gpu"] = "H100"
     assert check(evidence) == ["provenance: a record of a CPU names no GPU"]
     evidence["provenance"]["gpu"] = None
-    evidence["sections"]["library"]["rows"][0]["library"] = "cuDNN"
-    evidence["sections"]["library"]["rows"][1]["library"] = "cuDNN"
-    assert "library: cuDNN runs on no CPU" in check(evidence)
-
-
-def test_the_date_of_a_full_record_is_one(good):
+    for row in evidence["sections"]["library"]["rows"]:
+        row["library"] = "cuDNN"
+    assert check(evidence) == ["library: cuDNN is no library of cpu"]
     evidence = of_a_cpu(good)
-    evidence["provenance"]["date"] = "yesterday"
-    assert "date is 'yesterday'" in check(evidence)[0]
+    evidence["sections"]["bias_speed"] = good["sections"]["bias_speed"]
+    assert "bias_speed: a CPU has no such section" in check(evidence)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("commit", "HEAD", "commit is 'HEAD'; a full record gives all 40 digits"),
+        ("date", "20260102", "date is '20260102'"),
+        ("date", "2026-11-24", "date is '2026-11-24'"),
+        ("seeds", {}, "the seeds are {}"),
+        ("generated_code", "", "generated_code is ''"),
+    ],
+)
+def test_the_provenance_of_a_full_record_is_exact(good, key, value, sentence):
+    evidence = of_a_cpu(good)
+    evidence["provenance"][key] = value
+    assert sentence in check(evidence)[0]
+
+
+def test_a_mode_is_one_cell_at_every_size(good):
+    evidence = full(good)
+    rows = [r for r in evidence["sections"]["bias_results"]["rows"] if r["mode"] == "SINGLE_INP"]
+    gru = [row for row in rows if row["kind"] == "GRU" and row["dtype"] == "float32"]
+    for row in gru:
+        row["error"] = 0.1 if row["error"] < 0.1 else 1e-16  # another cell than in float64
+    assert "mode = SINGLE_INP: no cell agrees with cuDNN throughout" in check(evidence)[0]
 
 
 @pytest.mark.parametrize(
@@ -533,10 +603,13 @@ def test_a_full_record_has_every_section_whole(good, section):
 
 
 def test_a_broken_record_does_not_replace_a_good_one(good, tmp_path):
-    for name, date in (("good", "2026-01-02"), ("broken", "2026-01-03")):
+    for name, date in (
+        ("good", "2026-01-02T00:00:00+00:00"),
+        ("broken", "2026-01-03T00:00:00+00:00"),
+    ):
         evidence = full(good)
         evidence["provenance"]["date"] = date
         if name == "broken":
             evidence["sections"]["accuracy"] = {"failed": "RuntimeError: x"}
         write(tmp_path / f"{name}.json", evidence)
-    assert latest(tmp_path, "cuda")["provenance"]["date"] == "2026-01-02"
+    assert latest(tmp_path, "cuda")["provenance"]["date"][:10] == "2026-01-02"

@@ -15,7 +15,7 @@ from gru_sym.codegen import generate
 from gru_sym.evidence import records as evidence
 from gru_sym.evidence.bias_modes import GATES, BiasMode
 from gru_sym.evidence.mode_cells import cells_of, region_of
-from gru_sym.evidence.plan import DESIGNS, FORWARD, Absent, Shape, dry_plan, full_plan
+from gru_sym.evidence.plan import COMPILED, DESIGNS, FORWARD, Absent, Shape, dry_plan, full_plan
 from gru_sym.evidence.rules import RULES, agrees
 from gru_sym.evidence.times import ratio
 from gru_sym.gpu import accuracy, bias_modes, compilation, record, speed, timing
@@ -196,9 +196,14 @@ def test_a_cell_that_does_not_compile_loses_no_other(monkeypatch: pytest.MonkeyP
     found = record._section(compilation.rows, dry_plan("cpu"))
     assert found["failed"] == f"RuntimeError: {broken}: RuntimeError: out of registers"
     compiled = [row["cell"] for row in found["rows"] if row["form"] == "compiled"]
-    rest = ["gru.pytorch", "gru.flux", "gru.dey_salem"]
-    assert compiled == (rest if broken == "gru.merged" else [])
+    assert compiled == [name for name in COMPILED if name != broken]
     assert list(RULES["compiled"](found["rows"])) == []
+
+
+def test_what_compiles_to_something_else_is_not_timed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(compilation, "FLOAT32_BOUND", -1.0)
+    found = record._section(compilation.rows, dry_plan("cpu"))
+    assert found["rows"] == [] and found["failed"].count("its outputs are off by") == 4
 
 
 def test_a_compiler_that_is_not_there_fails_by_itself(monkeypatch: pytest.MonkeyPatch):

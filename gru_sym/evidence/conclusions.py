@@ -31,64 +31,71 @@ Case: TypeAlias = tuple[str, str, Shape]
 
 
 def ratios(evidence: Evidence, section: str = "designs") -> dict[Case, Ratio]:
-    """Every question and control of "designs" or "graphs", in float32 without TF32."""
-    measured = [row for row in rows_of(evidence, section) if not row["tf32"]]
+    """Every question and control of "designs" or "graphs" whose cells were timed."""
     found: dict[Case, Ratio] = {}
-    for (work, *sizes), group in groups(measured, "work", "T", "B", "m", "n"):
+    for (work, *sizes), group in groups(rows_of(evidence, section), "work", "T", "B", "m", "n"):
         times: dict[str, Blocks] = {row["cell"]: row["times_us"] for row in group}
         for question, (name, base) in (CONTROLS | QUESTIONS).items():
-            found[question, work, Shape(*sizes)] = ratio(times[name], times[base])
+            if {name, base} <= times.keys():
+                found[question, work, Shape(*sizes)] = ratio(times[name], times[base])
     return found
 
 
-def believed(found: Mapping[Case, Ratio]) -> set[Case]:
-    """Where the interval leaves out 1, and the median is further from 1 than in every control.
+def believed(every: Sequence[Mapping[Case, Ratio]]) -> set[Case]:
+    """The cases in which all records show a difference, to the same side, that is no noise.
 
-    >>> small, large = Shape(1, 1, 1, 1), Shape(1, 1, 9, 9)
-    >>> control = next(iter(CONTROLS))
-    >>> found = {(control, "forward", small): Ratio(1.01, 0.99, 1.02)}
-    >>> found["a", "forward", small] = Ratio(1.1, 1.05, 1.2)
-    >>> found["a", "forward", large] = Ratio(1.005, 1.001, 1.009)
-    >>> believed(found) == {("a", "forward", small)}
+    >>> size, control = Shape(1, 1, 1, 1), next(iter(CONTROLS))
+    >>> one = {(control, "forward", size): Ratio(1.01, 0.99, 1.02)}
+    >>> one |= {("a", "forward", size): Ratio(1.1, 1.05, 1.2)}
+    >>> one |= {("b", "forward", size): Ratio(1.005, 1.001, 1.009)}
+    >>> believed([one]) == {("a", "forward", size)}
     True
 
-    Of 1.1 and 1 / 1.1 neither is further from 1.
+    A record shows a difference if the interval of the ratio leaves out 1. Noise is what is no
+    further from 1 than a control of any size and work, or than any ratio moves between records.
     """
-    noise = max((_distance(found[case]) for case in found if case[0] in CONTROLS), default=0.0)
-    return {case for case in found if found[case].differs and _distance(found[case]) > noise}
+    common = [case for case in every[0] if all(case in found for found in every)]
+    logs = {case: [math.log(found[case].median) for found in every] for case in common}
+    controls = (abs(log) for case in common if case[0] in CONTROLS for log in logs[case])
+    moves = (max(logs[case]) - min(logs[case]) for case in common)
+    noise = max((*controls, *moves), default=0.0)
+    return {
+        case
+        for case in common
+        if all(found[case].differs for found in every)
+        and (min(logs[case]) > noise or max(logs[case]) < -noise)
+    }
 
 
 def conclusion_table(records: Sequence[Evidence], section: str = "designs") -> Table:
-    """Each question: the least and the greatest median of the records, where all are believed."""
+    """Each question: the least and the greatest median of the records, where they are believed."""
     if not records:
         return Table(("not measured yet",), [(NO_RECORD,)])
-    every = [ratios(evidence, section) for evidence in records]
-    sure = set.intersection(*map(believed, every))
-    common = [case for case in every[-1] if all(case in found for found in every)]
-    shapes = list(dict.fromkeys(shape for _, _, shape in common))
+    every = [found for found in (ratios(evidence, section) for evidence in records) if found]
+    if not every:
+        return table(records[-1], section, (), [])
+    sure = believed(every)
+    cases = [case for case in every[-1] if case[0] in QUESTIONS]
+    shapes = list(dict.fromkeys(shape for _, _, shape in cases))
     rows = []
-    for question, (name, base) in QUESTIONS.items():
-        for work in dict.fromkeys(work for _, work, _ in common):
-            cases = [(question, work, shape) for shape in shapes]
-            told = [_told(case, every) if case in sure else "not told apart" for case in cases]
-            rows.append((question, f"{name} / {base}", work, *told))
-    headers = ("question", "of", f"work, {AT}", *map(str, shapes))
-    return table(records[-1], section, headers, rows)
+    for question, work in dict.fromkeys((question, work) for question, work, _ in cases):
+        pair = " / ".join(QUESTIONS[question])
+        told = [_told((question, work, shape), every, sure) for shape in shapes]
+        rows.append((question, pair, work, *told))
+    return table(records[-1], section, ("question", "of", f"work, {AT}", *map(str, shapes)), rows)
 
 
 def longer_by(records: Sequence[Evidence], question: str) -> int:
     """By how many per cent at most a question's first cell takes longer, where that is believed."""
     every = [ratios(evidence) for evidence in records]
-    sure = set.intersection(*map(believed, every)) if every else set()
+    sure = believed(every) if every else set()
     medians = [found[case].median for found in every for case in sure if case[0] == question]
-    return round(100 * (max(medians, default=1.0) - 1))
+    return round(100 * (max([1.0, *medians]) - 1))
 
 
-def _distance(found: Ratio) -> float:
-    return abs(math.log(found.median))
-
-
-def _told(case: Case, every: Sequence[Mapping[Case, Ratio]]) -> str:
+def _told(case: Case, every: Sequence[Mapping[Case, Ratio]], sure: set[Case]) -> str:
+    if case not in sure:
+        return "not told apart"
     medians = [found[case].median for found in every]
     least, most = f"{min(medians):.2f}", f"{max(medians):.2f}"
     return least if least == most else f"{least} to {most}"

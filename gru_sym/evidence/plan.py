@@ -14,7 +14,7 @@ SEEDS = {"parameters": 0, "inputs": 1, "order": 2}
 
 
 REFERENCE = "gru.pytorch"
-"""The cell whose time is that by which another one's is divided."""
+"""The cell whose time is shown; of the others, ratios."""
 
 DESIGNS = (REFERENCE, "gru.merged", "gru.flux", "gru.answer", "gru.dey_salem")
 """Reset after the product with 6n, 4n and 3n biases; reset before it with 6n and 3n."""

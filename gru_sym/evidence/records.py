@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from types import NoneType
 from typing import Any, NoReturn, TypeAlias
 
 from gru_sym.evidence.coverage import gaps
-from gru_sym.evidence.plan import Row
+from gru_sym.evidence.plan import SEEDS, Row
 from gru_sym.evidence.rules import RULES
 
 SCHEMA = 1
@@ -96,6 +97,9 @@ NAMED = {"cuda": ("commit", "gpu", "driver", "cuda", "cudnn"), "cpu": ("commit",
 OF_GPU = ("gpu", "compute_capability", "memory_bytes", "driver", "cuda", "cudnn")
 OF_CUDNN = frozenset({"bias_parameters", "bias_results", "bias_speed"})
 NOT_ON_CPU = OF_CUDNN | {"graphs", "library_graphs"}
+LIBRARIES = {"cuda": {"cuDNN"}, "cpu": {"PyTorch", "oneDNN"}}
+"""Who may compute a layer of float32."""
+
 OPTIONAL = frozenset({"graphs", "library_graphs", "compiled"})
 """Sections that a full record may lack: what they need may not be there, or the time."""
 
@@ -106,11 +110,22 @@ def recorded(folder: str | Path) -> list[Path]:
 
 
 def full_records(folder: str | Path, device: str) -> list[dict[str, Any]]:
-    """The full records of a device in a folder that break no rule, by their dates."""
+    """The full records of a device in a folder that can be compared with the newest of them.
+
+    They break no rule, and are of the same machine, PyTorch and generated code; by their dates.
+    """
     about = {"device": device, "dry": False}
     good = [evidence for evidence in map(load, recorded(folder)) if not check(evidence)]
     full = [evidence for evidence in good if about.items() <= evidence["provenance"].items()]
-    return sorted(full, key=lambda evidence: str(evidence["provenance"]["date"]))
+    full.sort(key=lambda evidence: datetime.fromisoformat(evidence["provenance"]["date"]))
+    return [evidence for evidence in full if _subject(evidence) == _subject(full[-1])]
+
+
+def _subject(evidence: dict[str, Any]) -> list[Any]:
+    """What a record is of: the machine and the code."""
+    about = evidence["provenance"]
+    keys = ("processor", "threads", "system", "gpu", "generated_code")
+    return [*(about[key] for key in keys), about["versions"]["torch"]]
 
 
 def latest(folder: str | Path, device: str) -> dict[str, Any]:
@@ -139,7 +154,8 @@ def check(evidence: dict[str, Any]) -> list[str]:
     """Every rule that does not hold, each in one sentence; the empty list for good evidence.
 
     Checked are the schema, and in each row: counts against those derived now, padding, errors
-    against their bounds, ratios and quartiles. A section that is absent or has failed must say why.
+    against their bounds, times. A section that is absent or has failed must say why. A full record
+    must also say where it is from, and have every row.
     """
     if evidence.get("schema") != SCHEMA:
         return [f"the schema is {evidence.get('schema')!r}; it must be {SCHEMA}"]
@@ -169,12 +185,16 @@ def unfit(about: dict[str, Any]) -> Iterator[str]:
             yield f"provenance: {key} is not known; a full record names it"
     if commit and commit.endswith("+changes"):
         yield "provenance: the sources differ from their commit; a full record is of a commit"
+    elif commit and not re.fullmatch("[0-9a-f]{40}", commit):
+        yield f"provenance: commit is {commit!r}; a full record gives all 40 digits of it"
     if device == "cpu" and any(about[key] is not None for key in OF_GPU):
         yield "provenance: a record of a CPU names no GPU"
-    try:
-        datetime.fromisoformat(about["date"])
-    except ValueError:
+    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", about["date"]):
         yield f"provenance: date is {about['date']!r}; it must be as 2026-11-24T02:52:31+00:00"
+    if about["seeds"] != SEEDS:
+        yield f"provenance: the seeds are {about['seeds']}; they must be {SEEDS}"
+    if not re.fullmatch("[0-9a-f]{16}", about["generated_code"]):
+        yield f"provenance: generated_code is {about['generated_code']!r}; it must be 16 digits"
 
 
 def _full(evidence: dict[str, Any]) -> Iterator[str]:
@@ -184,6 +204,8 @@ def _full(evidence: dict[str, Any]) -> Iterator[str]:
         return
     yield from unfit(about)
     device = about["device"]
+    if device not in NAMED:
+        return
     for name, section in evidence["sections"].items():
         rows = section.get("rows", [])
         needed = name not in OPTIONAL and (device == "cuda" or name not in OF_CUDNN)
@@ -191,8 +213,11 @@ def _full(evidence: dict[str, Any]) -> Iterator[str]:
             yield f"{name}: a full record has this section whole"
         elif rows and not section.keys() & {"absent", "failed"}:
             yield from (f"{name}: {gap}" for gap in gaps(name, rows, device))
-        if device == "cpu" and any(row.get("library") == "cuDNN" for row in rows):
-            yield f"{name}: cuDNN runs on no CPU"
+        if device == "cpu" and name in NOT_ON_CPU and rows:
+            yield f"{name}: a CPU has no such section"
+        if name in ("library", "library_graphs"):
+            wrong = {row["library"] for row in rows} - LIBRARIES[device]
+            yield from (f"{name}: {library} is no library of {device}" for library in sorted(wrong))
 
 
 def _section(name: str, section: Any) -> Iterator[str]:

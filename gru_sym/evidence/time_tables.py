@@ -33,15 +33,12 @@ def bias_speed_table(evidence: Evidence, math: str = "fma") -> Table:
     )
 
 
-def design_table(
-    evidence: Evidence, section: str = "designs", work: str = "forward", *, tf32: bool = False
-) -> Table:
+def design_table(evidence: Evidence, section: str = "designs", work: str = "forward") -> Table:
     """The time of gru.pytorch at each shape, and the controls and questions as ratios.
 
     `section` is "designs" or "graphs"; `work` is "forward" or, in designs, "forward and backward".
     """
-    wanted = {"work": work, "tf32": tf32}
-    measured = [row for row in rows_of(evidence, section) if wanted.items() <= row.items()]
+    measured = [row for row in rows_of(evidence, section) if row["work"] == work]
     by_shape = groups(measured, "T", "B", "m", "n")
     columns = {str(Shape(*sizes)): _by_cell(group) for sizes, group in by_shape}
     return table(evidence, section, ("question", f"of, {AT}", *columns), _answers(columns))
@@ -70,9 +67,7 @@ def compilation_table(evidence: Evidence) -> Table:
     return table(evidence, "compiled", ("cell", "compiled / eager", "seconds to compile"), rows)
 
 
-def library_table(
-    evidence: Evidence, section: str = "library", work: str = "forward", *, tf32: bool = False
-) -> Table:
+def library_table(evidence: Evidence, section: str = "library", work: str = "forward") -> Table:
     """Generated code beside the library at each shape: the library's time, and ratios to it.
 
     `section` is "library" or "library_graphs".
@@ -82,7 +77,7 @@ def library_table(
         section,
         ("layer", f"code, {AT}"),
         lambda row: (row["kind"], FORMS[row["form"]] if row["form"] in FORMS else row["library"]),
-        lambda row: (row["work"], row["tf32"]) == (work, tf32),
+        lambda row: bool(row["work"] == work),
         lambda row: (row["kind"], row["library"]),
     )
 

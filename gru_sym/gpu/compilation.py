@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,7 +15,9 @@ import torch
 from torch._inductor import config as inductor
 
 from gru_sym.codegen import generate
-from gru_sym.evidence.plan import COMPILED, FORWARD, REFERENCE, Absent, Plan, Row
+from gru_sym.evidence.plan import COMPILED, FORWARD, Absent, Plan, Row
+from gru_sym.evidence.rules import FLOAT32_BOUND
+from gru_sym.evidence.times import Blocks
 from gru_sym.gpu.accuracy import largest_error
 from gru_sym.gpu.precision import arithmetic
 from gru_sym.gpu.runs import design
@@ -41,12 +45,12 @@ def rows(plan: Plan) -> Iterator[Row]:
                 if not first:
                     compiled(torch.sin, plan)(torch.ones(1, device=plan.device))
                 # The function itself and not one that calls it, which could not be inlined.
-                functions[name] = compiled(generate(cell(name), "torch").sequence, plan)
-                first[name] = _first_call(name, functions[name], plan)
+                function = compiled(generate(cell(name), "torch").sequence, plan)
+                first[name] = _first_call(name, function, plan)
+                functions[name] = function
             except Exception as error:  # of the compiler, whatever it is: the others go on
                 broken.append(f"{name}: {type(error).__name__}: {error}")
-        ready = {name: functions[name] for name in first if REFERENCE in first}
-        times = take_turns(partial(_eager_and_compiled, ready, plan), plan) if ready else {}
+        times = _times(functions, plan) if functions else {}
     for (name, form), measured in times.items():
         seconds, difference = first[name] if form == "compiled" else (None, None)
         row: Row = {"cell": name, "form": form, "work": FORWARD, "tf32": False}
@@ -82,7 +86,15 @@ def _first_call(name: str, function: Callable[..., Any], plan: Plan) -> tuple[fl
     if plan.device == "cuda":
         torch.cuda.synchronize()
     seconds = time.perf_counter() - begin
-    return round(seconds, 3), largest_error({"": outputs}, {"": eager.forward()})
+    difference = largest_error({"": outputs}, {"": eager.forward()})
+    if not difference <= FLOAT32_BOUND:
+        raise ValueError(f"its outputs are off by {difference:.2e}, above {FLOAT32_BOUND:.0e}")
+    return round(seconds, 3), difference
+
+
+def _times(ready: Mapping[str, Callable[..., Any]], plan: Plan) -> dict[tuple[str, str], Blocks]:
+    """Taken also when the time is over: it takes little, and else compiling was for nothing."""
+    return take_turns(partial(_eager_and_compiled, ready, plan), replace(plan, deadline=math.inf))
 
 
 @contextmanager

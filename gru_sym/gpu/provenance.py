@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
 import re
 import shutil
@@ -16,6 +17,7 @@ import torch
 import gru_sym
 from gru_sym.evidence.fingerprint import fingerprint
 from gru_sym.evidence.plan import SEEDS
+from gru_sym.evidence.records import OF_GPU
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,23 +59,37 @@ def provenance(device: str, dry: bool, command: str | None, commit: str | None) 
 
 
 def _gpu(device: str) -> dict[str, Any]:
-    names = ("gpu", "compute_capability", "memory_bytes", "driver", "cuda", "cudnn")
     if device != "cuda":
-        return dict.fromkeys(names)
+        return dict.fromkeys(OF_GPU)
     properties = torch.cuda.get_device_properties(torch.cuda.current_device())
     cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
     capability = f"{properties.major}.{properties.minor}"
     found = (properties.name, capability, properties.total_memory, _driver())
-    return dict(zip(names, (*found, torch.version.cuda, cudnn), strict=True))
+    return dict(zip(OF_GPU, (*found, torch.version.cuda, cudnn), strict=True))
 
 
 def _driver() -> str | None:
     answer = _output("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
     if answer:
         return answer.splitlines()[0].strip()
-    file = Path("/proc/driver/nvidia/version")
-    found = re.search(r"\b\d{3}\.\d+(\.\d+)?\b", file.read_text()) if file.exists() else None
-    return found.group() if found else None
+    try:
+        text = Path("/proc/driver/nvidia/version").read_text(encoding="utf-8")
+        found = re.search(r"\b\d{3}\.\d+(\.\d+)?\b", text)
+        return found.group() if found else _driver_of_nvml()
+    except OSError:
+        return _driver_of_nvml()
+
+
+def _driver_of_nvml() -> str | None:
+    """What the management library says that nvidia-smi is made of."""
+    text = ctypes.create_string_buffer(80)
+    try:
+        nvml = ctypes.CDLL("libnvidia-ml.so.1")
+        nvml.nvmlInit_v2()
+        failed = nvml.nvmlSystemGetDriverVersion(text, ctypes.c_uint(80))
+    except (OSError, AttributeError):
+        return None
+    return None if failed else text.value.decode()
 
 
 def _commit() -> str | None:
@@ -83,7 +99,9 @@ def _commit() -> str | None:
         return None  # no checkout, or that of another project around an installed package
     commit = _output("git", "-C", str(ROOT), "rev-parse", "HEAD")
     changes = _output("git", "-C", str(ROOT), "status", "--porcelain", "--", ".", ":!book/evidence")
-    return f"{commit}+changes" if commit and changes else commit
+    if commit is None or changes is None:
+        return None
+    return f"{commit}+changes" if changes else commit
 
 
 def _output(program: str, *arguments: str) -> str | None:
