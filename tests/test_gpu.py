@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
+import time
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,9 +16,20 @@ import torch
 from gru_sym import cell
 from gru_sym.codegen import generate
 from gru_sym.evidence import records as evidence
+from gru_sym.evidence import tables, time_tables
 from gru_sym.evidence.bias_modes import GATES, BiasMode
+from gru_sym.evidence.conclusions import conclusion_table
 from gru_sym.evidence.mode_cells import cells_of, region_of
-from gru_sym.evidence.plan import COMPILED, DESIGNS, FORWARD, Absent, Shape, dry_plan, full_plan
+from gru_sym.evidence.plan import (
+    COMPILED,
+    DESIGNS,
+    FORWARD,
+    LAYERS,
+    Absent,
+    Shape,
+    dry_plan,
+    full_plan,
+)
 from gru_sym.evidence.rules import RULES, agrees
 from gru_sym.evidence.times import ratio
 from gru_sym.gpu import accuracy, bias_modes, compilation, record, speed, timing
@@ -24,6 +38,7 @@ from gru_sym.gpu.dispatch import MAKERS, maker, started
 from gru_sym.gpu.operations import operations
 from gru_sym.gpu.precision import MATMUL, SWITCHES, arithmetic
 from gru_sym.gpu.provenance import provenance
+from gru_sym.training.merging import without_biases
 
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 
@@ -373,6 +388,108 @@ def test_bias_modes_are_compared_to_double(stand_in):
     json.dumps(rows, allow_nan=False)
     assert list(RULES["bias_speed"](rows)) == []
     assert len(rows) == 2 * 2 * len(BiasMode)
+
+
+# The whole of a GPU's record, with stand-ins for what only a GPU has
+
+
+class Cuda(str):
+    """A device that is the CPU for torch, and equal to "cuda" for whoever asks."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return other == "cuda"
+
+    def __ne__(self, other: object) -> bool:
+        return other != "cuda"
+
+    __hash__ = str.__hash__
+
+
+class Space:
+    """What `CudnnRnn` says of its weight space: the parameters, and 16 bytes more."""
+
+    def __init__(self, kind, *, bias, input_size, hidden_size, dtype, **_):
+        whole = cell({"RNN_TANH": "rnn.pytorch", **LAYERS}[kind])
+        counted = whole if bias is BiasMode.DOUBLE else without_biases(whole)
+        count = counted.count(m=input_size, n=hidden_size)
+        self.weight_space_bytes = count * dtype.itemsize + 16
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+class Event:
+    def __init__(self, enable_timing: bool):
+        assert enable_timing
+
+    def record(self) -> None:
+        self.time = time.perf_counter()
+
+    def synchronize(self) -> None:
+        pass
+
+    def elapsed_time(self, end: Event) -> float:
+        return (end.time - self.time) * 1e3
+
+
+@pytest.fixture
+def of_a_gpu(monkeypatch: pytest.MonkeyPatch, stand_in) -> dict:
+    """A full record by the code that runs on a GPU, in small."""
+    plan = dataclasses.replace(dry_plan("cpu"), device=Cuda("cpu"), dry=False, blocks=6)
+    about = SimpleNamespace(name="a stand-in", major=9, minor=0, total_memory=1)
+    for target, replacement in {
+        "gru_sym.gpu.record._plan": lambda device, dry: plan,
+        "gru_sym.gpu.counts.CudnnRnn": Space,
+        "gru_sym.gpu.timing.FIRST_SECONDS": 0.0,
+        "gru_sym.gpu.timing.LATER_SECONDS": 0.0,
+        "gru_sym.gpu.speed.captured": lambda function: function,
+        "gru_sym.gpu.speed.maker": lambda layer, x: "cuDNN",
+        "gru_sym.gpu.compilation.compiled": lambda function, plan: function,
+        "gru_sym.gpu.provenance._commit": lambda: "0123456789" * 4,
+        "gru_sym.gpu.provenance._driver": lambda: "580.00",
+        "torch.cuda.Event": Event,
+        "torch.cuda.synchronize": lambda: None,
+        "torch.cuda.get_device_properties": lambda device: about,
+        "torch.cuda.current_device": lambda: 0,
+        "torch.version.cuda": "13.0",
+        "torch.backends.cudnn.version": lambda: 91000,
+    }.items():
+        monkeypatch.setattr(target, replacement)
+    return record.record("cuda", dry=False)
+
+
+def test_the_code_of_a_gpu_makes_a_full_record(of_a_gpu, tmp_path: Path):
+    for name, section in of_a_gpu["sections"].items():
+        assert section["rows"] and not section.keys() & {"absent", "failed"}, (name, section)
+    record.write(tmp_path / "gpu.json", of_a_gpu)
+    assert evidence.check(evidence.load(tmp_path / "gpu.json")) == []
+    assert evidence.latest(tmp_path, "cuda")["provenance"]["gpu"] == "a stand-in"
+    spaces = [row["weight_space_padding_bytes"] for row in of_a_gpu["sections"]["counts"]["rows"]]
+    assert set(spaces) == {16, None}
+
+
+def test_every_table_of_the_page_shows_a_gpu(of_a_gpu):
+    shown = [
+        tables.provenance_table(of_a_gpu),
+        tables.bias_parameter_table(of_a_gpu),
+        tables.bias_result_table(of_a_gpu),
+        time_tables.bias_speed_table(of_a_gpu),
+        time_tables.bias_speed_table(of_a_gpu, "default"),
+        tables.buffer_table(of_a_gpu),
+        conclusion_table([of_a_gpu]),
+        conclusion_table([of_a_gpu], "graphs"),
+        time_tables.design_table(of_a_gpu, "graphs"),
+        time_tables.library_table(of_a_gpu, "library_graphs"),
+        time_tables.compiled_table(of_a_gpu),
+        time_tables.compilation_table(of_a_gpu),
+    ]
+    assert all("not measured" not in str(table) and len(table.rows) > 2 for table in shown)
+    assert "a stand-in, CUDA 13.0, cuDNN 91000" in tables.provenance_sentence(of_a_gpu)
 
 
 # On a GPU
