@@ -71,7 +71,7 @@ def compiled(function: Callable[..., Any], plan: Plan) -> Callable[..., Any]:
 
 @contextmanager
 def _anew() -> Iterator[None]:
-    """Compile whatever an earlier run has left, and one kernel after the other."""
+    """Compile anew what an earlier run may have left in a cache, one kernel after the other."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "dynamo_pgo force disabled")
         with inductor.patch(force_disable_caches=True, compile_threads=1):

@@ -97,7 +97,7 @@ def record(
     progress : called with one line after each section, and with the traceback of one that failed.
     commit : of the sources, where git cannot tell.
     save : called with the evidence so far, before the first section and after each.
-    seconds : after these, no new section is begun.
+    seconds : after these, nothing more is begun, neither a section nor a size in it.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def record(
     sections: dict[str, Any] = {name: {"absent": "not reached"} for name in SECTIONS}
     origin = provenance(device, dry, command, commit)
     if problem := next(unfit(origin), None):
-        raise ValueError(problem)
+        raise ValueError(f"{problem} (a dry run needs none of that)")
     evidence = {"schema": SCHEMA, "provenance": origin, "sections": sections}
     for name, measure in SECTIONS.items():
         sections[name] = {"absent": "begun, and not finished"}

@@ -1,4 +1,4 @@
-"""Blocks on a device, in microseconds: in turn, so that drift is fair, and in blocks made anew."""
+"""Times on a device, in microseconds: in turn, so that drift is fair, and in blocks made anew."""
 
 from __future__ import annotations
 
