@@ -7,6 +7,12 @@ from enum import IntEnum
 GATES = {"RNN_TANH": 1, "LSTM": 4, "GRU": 3}
 """The gates of each kind of cell; in cuDNN's order, as in PyTorch's, h; i, f, g, o; r, z, n."""
 
+MATHS = ("default", "fma")
+"""How float32 is multiplied: with TF32, and without."""
+
+RESULT_MATHS = {"float64": "default", "float32": "fma"}
+"""In which arithmetic results are compared: without TF32."""
+
 
 class BiasMode(IntEnum):
     """cudnnRNNBiasMode_t. The number of bias vectors per gate is `vectors`.

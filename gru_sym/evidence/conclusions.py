@@ -9,8 +9,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from gru_sym.evidence.plan import Shape
-from gru_sym.evidence.tables import AT, NO_RECORD, Evidence, groups, rows_of, table
+from gru_sym.evidence.plan import Row, Shape
+from gru_sym.evidence.tables import (
+    AT,
+    NO_RECORD,
+    Evidence,
+    groups,
+    not_measured,
+    rows_of,
+    span,
+    table,
+)
 from gru_sym.evidence.times import Blocks, Ratio, ratio
 from gru_sym.render import Table
 
@@ -26,6 +35,8 @@ QUESTIONS = {
 }
 """What a design costs: the time of one cell divided by that of another, which differs in it."""
 
+PAIRS = CONTROLS | QUESTIONS
+
 Case: TypeAlias = tuple[str, str, Shape]
 """A question or a control, the work, and the sizes."""
 
@@ -34,11 +45,16 @@ def ratios(evidence: Evidence, section: str = "designs") -> dict[Case, Ratio]:
     """Every question and control of "designs" or "graphs" whose cells were timed."""
     found: dict[Case, Ratio] = {}
     for (work, *sizes), group in groups(rows_of(evidence, section), "work", "T", "B", "m", "n"):
-        times: dict[str, Blocks] = {row["cell"]: row["times_us"] for row in group}
-        for question, (name, base) in (CONTROLS | QUESTIONS).items():
+        times = by_cell(group)
+        for question, (name, base) in PAIRS.items():
             if {name, base} <= times.keys():
                 found[question, work, Shape(*sizes)] = ratio(times[name], times[base])
     return found
+
+
+def by_cell(rows: Sequence[Row]) -> dict[str, Blocks]:
+    """The times of each cell."""
+    return {row["cell"]: row["times_us"] for row in rows}
 
 
 def believed(every: Sequence[Mapping[Case, Ratio]]) -> set[Case]:
@@ -54,23 +70,38 @@ def believed(every: Sequence[Mapping[Case, Ratio]]) -> set[Case]:
     A record shows a difference if the interval of the ratio leaves out 1. Noise is what is no
     further from 1 than a control of any size and work, or than any ratio moves between records.
     """
-    common = [case for case in every[0] if all(case in found for found in every)]
-    logs = {case: [math.log(found[case].median) for found in every] for case in common}
-    controls = (abs(log) for case in common if case[0] in CONTROLS for log in logs[case])
-    moves = (max(logs[case]) - min(logs[case]) for case in common)
-    noise = max((*controls, *moves), default=0.0)
+    logs = _logs(every)
+    controls = (abs(log) for case in logs if case[0] in CONTROLS for log in logs[case])
+    noise = max(math.log(largest_move(every)), *controls)
     return {
         case
-        for case in common
+        for case in logs
         if all(found[case].differs for found in every)
         and (min(logs[case]) > noise or max(logs[case]) < -noise)
     }
 
 
+def largest_move(every: Sequence[Mapping[Case, Ratio]]) -> float:
+    """How many times as large a median is in one record as in another, at most.
+
+    >>> size = Shape(1, 1, 1, 1)
+    >>> one, other = ({("a", "forward", size): Ratio(r, 0.5, 2.0)} for r in (1.0, 1.25))
+    >>> largest_move([one, other]), largest_move([one])
+    (1.25, 1.0)
+    """
+    return math.exp(max((max(logs) - min(logs) for logs in _logs(every).values()), default=0.0))
+
+
+def _logs(every: Sequence[Mapping[Case, Ratio]]) -> dict[Case, list[float]]:
+    """The logarithms of the medians of each case that all records have."""
+    common = [case for case in every[0] if all(case in found for found in every)]
+    return {case: [math.log(found[case].median) for found in every] for case in common}
+
+
 def conclusion_table(records: Sequence[Evidence], section: str = "designs") -> Table:
     """Each question: the least and the greatest median of the records, where they are believed."""
     if not records:
-        return Table(("not measured yet",), [(NO_RECORD,)])
+        return not_measured(NO_RECORD)
     every = [found for found in (ratios(evidence, section) for evidence in records) if found]
     if not every:
         return table(records[-1], section, (), [])
@@ -96,6 +127,4 @@ def longer_by(records: Sequence[Evidence], question: str) -> int:
 def _told(case: Case, every: Sequence[Mapping[Case, Ratio]], sure: set[Case]) -> str:
     if case not in sure:
         return "not told apart"
-    medians = [found[case].median for found in every]
-    least, most = f"{min(medians):.2f}", f"{max(medians):.2f}"
-    return least if least == most else f"{least} to {most}"
+    return span([found[case].median for found in every], ".2f")

@@ -6,13 +6,12 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from gru_sym.evidence.bias_modes import BiasMode
+from gru_sym.evidence.bias_modes import MATHS, RESULT_MATHS, BiasMode
 from gru_sym.evidence.mode_cells import KINDS, cells_of
-from gru_sym.evidence.plan import ARITHMETICS, BOTH, DESIGNS, FORWARD, LAYERS, STACKS, Row
+from gru_sym.evidence.plan import ARITHMETICS, DESIGNS, LAYERS, STACKS, WHATS, WORKS, Row
 from gru_sym.evidence.times import sure
 
 MODES = tuple(mode.name for mode in BiasMode)
-WHATS = ("outputs", "gradients")
 SIZES = ("T", "B", "m", "n", "layers", "directions", "p")
 
 
@@ -44,7 +43,6 @@ def _wanted(section: str, rows: list[Row], device: str) -> Iterator[Row]:
     """A row for each combination, without what was measured."""
     sizes = list({tuple(row.get(key) for key in SIZES): _sizes(row) for row in rows}.values())
     gpu = device == "cuda"
-    tf32 = _axis("tf32", (False,))
     match section:
         case "accuracy":
             exact = [{"dtype": name, "tf32": fast} for name, fast in ARITHMETICS if gpu or not fast]
@@ -59,23 +57,21 @@ def _wanted(section: str, rows: list[Row], device: str) -> Iterator[Row]:
                 for kind, mode in itertools.product(KINDS, BiasMode)
                 for cell in cells_of(kind, mode)
             ]
-            yield from _product(cells, _axis("dtype", ("float64", "float32")), sizes)
+            yield from _product(cells, _axis("dtype", RESULT_MATHS), sizes)
         case "bias_speed":
-            maths = _axis("math", ("default", "fma"))
+            maths = _axis("math", MATHS)
             yield from _product(_axis("kind", KINDS), _axis("mode", MODES), maths, sizes)
         case "designs" | "graphs":
             works = _works("eager" if section == "designs" else "graph")
-            yield from _product(_axis("cell", DESIGNS), works, tf32, sizes)
+            yield from _product(_axis("cell", DESIGNS), works, sizes)
         case "library" | "library_graphs":
             works = _works("eager" if section == "library" else "graph")
             works += [{**row, "form": "library"} for row in works]
-            yield from _product(_axis("kind", LAYERS), works, tf32, sizes)
+            yield from _product(_axis("kind", LAYERS), works, sizes)
 
 
 def _works(form: str) -> list[Row]:
-    """Forward, and but for graphs also with the backward pass."""
-    works = (FORWARD,) if form == "graph" else (FORWARD, BOTH)
-    return [{"form": form, "work": work} for work in works]
+    return [{"form": form, "work": work, "tf32": False} for work in WORKS[form]]
 
 
 def _counted(sizes: list[Row]) -> Iterator[Row]:

@@ -24,6 +24,12 @@ COMPILED = (REFERENCE, "gru.merged", "gru.flux", "gru.dey_salem")
 FORWARD, BOTH = "forward", "forward and backward"
 """The work: for inference, or with the gradients of every parameter and of the input."""
 
+WORKS = {"eager": (FORWARD, BOTH), "graph": (FORWARD,)}
+"""What is timed of each form of generated code."""
+
+WHATS = ("outputs", "gradients")
+"""What is compared with the library."""
+
 ARITHMETICS = (
     ("float64", False),
     ("float32", False),
@@ -38,6 +44,9 @@ STACKS = ((1, 1), (1, 2), (2, 1), (3, 2))
 
 LAYERS = {"GRU": "gru.pytorch", "LSTM": "lstm.pytorch"}
 """The library's layers, and their cells."""
+
+
+TIME_OVER = "the time for the record was over"
 
 
 class Absent(Exception):

@@ -95,8 +95,9 @@ NAMED = {"cuda": ("commit", "gpu", "driver", "cuda", "cudnn"), "cpu": ("commit",
 """What the provenance of a full record must know."""
 
 OF_GPU = ("gpu", "compute_capability", "memory_bytes", "driver", "cuda", "cudnn")
-OF_CUDNN = frozenset({"bias_parameters", "bias_results", "bias_speed"})
-NOT_ON_CPU = OF_CUDNN | {"graphs", "library_graphs"}
+NOT_ON_CPU = frozenset(
+    {"bias_parameters", "bias_results", "bias_speed", "graphs", "library_graphs"}
+)
 LIBRARIES = {"cuda": {"cuDNN"}, "cpu": {"PyTorch", "oneDNN"}}
 """Who may compute a layer of float32."""
 
@@ -208,11 +209,10 @@ def _full(evidence: dict[str, Any]) -> Iterator[str]:
         return
     for name, section in evidence["sections"].items():
         rows = section.get("rows", [])
-        needed = name not in OPTIONAL and (device == "cuda" or name not in OF_CUDNN)
-        if needed and (section.keys() & {"absent", "failed"} or not rows):
-            yield f"{name}: a full record has this section whole"
-        elif rows and not section.keys() & {"absent", "failed"}:
+        if rows and not section.keys() & {"absent", "failed"}:
             yield from (f"{name}: {gap}" for gap in gaps(name, rows, device))
+        elif name not in OPTIONAL and (device == "cuda" or name not in NOT_ON_CPU):
+            yield f"{name}: a full record has this section whole"
         if device == "cpu" and name in NOT_ON_CPU and rows:
             yield f"{name}: a CPU has no such section"
         if name in ("library", "library_graphs"):

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from gru_sym.cells import Cell
-from gru_sym.evidence.bias_modes import GATES, BiasMode
+from gru_sym.evidence.bias_modes import GATES, RESULT_MATHS, BiasMode
 from gru_sym.evidence.mode_cells import KINDS, cells_of
 from gru_sym.evidence.plan import COMPILED, FORWARD, REFERENCE, Row
 from gru_sym.layers import Layer
@@ -144,7 +144,7 @@ def bias_results(rows: list[Row]) -> Iterator[str]:
             continue
         if row["cell"] not in [c.name for c in cells_of(row["kind"], BiasMode[row["mode"]])]:
             yield f"{where}: this cell is none that the mode may be"
-        if row["dtype"] not in ("float64", "float32"):
+        if row["dtype"] not in RESULT_MATHS:
             yield f"{where}: no bound is stated for {row['dtype']}"
         if row["error"] < 0:
             yield f"{where}: an error is negative"

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gru_sym.evidence.bias_modes import RESULT_MATHS
 from gru_sym.evidence.fingerprint import fingerprint
 from gru_sym.evidence.plan import Row
 from gru_sym.evidence.records import OF_GPU
@@ -77,7 +78,7 @@ def count_table(evidence: Evidence) -> Table:
     for key, group in groups(rows_of(evidence, "counts"), "kind", "bias"):
         agreeing = sum(row["numel"] == row["derived"] for row in group)
         padding = [row["buffer_padding_bytes"] for row in group]
-        told = _span([size for size in padding if size is not None]) or "not in one buffer"
+        told = span([size for size in padding if size is not None]) or "not in one buffer"
         rows.append((key[0], "yes" if key[1] else "no", len(group), agreeing, told))
     return table(evidence, "counts", headers, rows)
 
@@ -115,7 +116,7 @@ def bias_parameter_table(evidence: Evidence) -> Table:
     rows = []
     for key, group in groups(rows_of(evidence, "bias_parameters"), "kind", "mode"):
         formulas = group[0]["formula"], group[0]["count_formula"]
-        padding = _span([row["padding_bytes"] for row in group])
+        padding = span([row["padding_bytes"] for row in group])
         rows.append((*key, *formulas, len(group), padding))
     return table(evidence, "bias_parameters", headers, rows)
 
@@ -126,7 +127,7 @@ def bias_result_table(evidence: Evidence) -> Table:
     rows = []
     for key, group in groups(rows_of(evidence, "bias_results"), "kind", "mode", "cell"):
         errors = []
-        for dtype in ("float64", "float32"):
+        for dtype in RESULT_MATHS:
             found = [row["error"] for row in group if row["dtype"] == dtype]
             errors.append(f"{max(found):.1e}" if found else "not measured")
         rows.append((*key, *errors, "yes" if all(map(agrees, group)) else "no"))
@@ -136,8 +137,13 @@ def bias_result_table(evidence: Evidence) -> Table:
 def together(evidence: Evidence, tables: Mapping[str, Table]) -> Tables | Table:
     """Several tables with captions; one line where there is no record at all."""
     if evidence["provenance"] is None:
-        return Table(("not measured yet",), [(NO_RECORD,)])
+        return not_measured(NO_RECORD)
     return Tables(tables)
+
+
+def not_measured(reason: str) -> Table:
+    """What stands where a table would."""
+    return Table(("not measured yet",), [(reason,)])
 
 
 def table(
@@ -148,8 +154,7 @@ def table(
         return Table(headers, rows)
     found = evidence["sections"].get(section, {})
     nowhere = "not in this record" if evidence["provenance"] else NO_RECORD
-    reason = found.get("absent") or found.get("failed") or nowhere
-    return Table(("not measured yet",), [(reason,)])
+    return not_measured(found.get("absent") or found.get("failed") or nowhere)
 
 
 def rows_of(evidence: Evidence, section: str) -> list[Row]:
@@ -166,8 +171,13 @@ def groups(rows: Iterable[Row], *keys: str) -> list[tuple[tuple[Any, ...], list[
     return list(groups.items())
 
 
-def _span(sizes: Sequence[int]) -> str:
-    """The least and the largest; one number where they are equal."""
-    if not sizes:
+def span(numbers: Sequence[float], digits: str = "") -> str:
+    """The least and the largest; one number where they look the same.
+
+    >>> span([3, 1, 2]), span([1.061, 1.0649], ".2f"), span([])
+    ('1 to 3', '1.06', '')
+    """
+    if not numbers:
         return ""
-    return f"{min(sizes)}" if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
+    least, largest = f"{min(numbers):{digits}}", f"{max(numbers):{digits}}"
+    return least if least == largest else f"{least} to {largest}"

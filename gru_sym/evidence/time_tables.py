@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from gru_sym.evidence.conclusions import CONTROLS, QUESTIONS
+from gru_sym.evidence.conclusions import PAIRS, by_cell
 from gru_sym.evidence.plan import REFERENCE, Row, Shape
 from gru_sym.evidence.tables import AT, Evidence, groups, rows_of, table
 from gru_sym.evidence.times import Blocks, quartiles, ratio
@@ -40,14 +40,14 @@ def design_table(evidence: Evidence, section: str = "designs", work: str = "forw
     """
     measured = [row for row in rows_of(evidence, section) if row["work"] == work]
     by_shape = groups(measured, "T", "B", "m", "n")
-    columns = {str(Shape(*sizes)): _by_cell(group) for sizes, group in by_shape}
+    columns = {str(Shape(*sizes)): by_cell(group) for sizes, group in by_shape}
     return table(evidence, section, ("question", f"of, {AT}", *columns), _answers(columns))
 
 
 def compiled_table(evidence: Evidence) -> Table:
     """The same of the forward pass at one shape, eager and by torch.compile."""
     measured = rows_of(evidence, "compiled")
-    columns = {form: _by_cell(group) for (form,), group in groups(measured, "form")}
+    columns = {form: by_cell(group) for (form,), group in groups(measured, "form")}
     shapes = dict.fromkeys(map(str, map(_shape, measured)))
     headers = ("question", f"of, {AT} {', '.join(shapes)}", *columns)
     return table(evidence, "compiled", headers, _answers(columns))
@@ -96,17 +96,13 @@ def duration(times: Blocks) -> str:
     return f"{median} {unit} ({lower} to {upper})"
 
 
-def _by_cell(rows: Sequence[Row]) -> dict[str, Blocks]:
-    return {row["cell"]: row["times_us"] for row in rows}
-
-
 def _answers(columns: Mapping[str, Mapping[str, Blocks]]) -> list[tuple[str, ...]]:
     """The time of the reference, and every question of which one column has both cells."""
     if not columns:
         return []
     found = list(columns.values())
     rows = [("its time", REFERENCE, *(_time(times.get(REFERENCE)) for times in found))]
-    for question, (name, base) in (CONTROLS | QUESTIONS).items():
+    for question, (name, base) in PAIRS.items():
         if any({name, base} <= times.keys() for times in found):
             ratios = [_quotient(times.get(name), times.get(base)) for times in found]
             rows.append((question, f"{name} / {base}", *ratios))

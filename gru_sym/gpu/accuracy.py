@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gru_sym.codegen import generate
-from gru_sym.evidence.plan import ARITHMETICS, LAYERS, SEEDS, Plan, Row, Shape
+from gru_sym.evidence.plan import ARITHMETICS, LAYERS, SEEDS, WHATS, Plan, Row, Shape
 from gru_sym.gpu.dispatch import maker
 from gru_sym.gpu.precision import arithmetic
 from gru_sym.libraries.pytorch import cell_names, named_gradients, named_parameters
@@ -76,7 +76,7 @@ def _rows(kind: str, name: str, tf32: bool, shape: Shape, device: str) -> Iterat
     exact = _by_code(kind, rounded.to(torch.float64))
     about = {"kind": kind, "dtype": name, "tf32": tf32, **shape.row()}
     about["library"] = maker(layer, rounded.x)
-    for what in ("outputs", "gradients"):
+    for what in WHATS:
         reference = exact.part(what)
         yield {
             **about,
@@ -102,6 +102,15 @@ def largest_error(found: Mapping[str, Tensor], reference: Mapping[str, Tensor]) 
     return torch.stack(errors).max().item()  # unlike Python's max, it never loses a NaN
 
 
+def seeded_layer(
+    kind: str, shape: Shape, device: str, dtype: torch.dtype = torch.float32
+) -> nn.RNNBase:
+    """A layer with the same parameters at every call; torch's own generator is left as it was."""
+    with torch.random.fork_rng():
+        torch.manual_seed(SEEDS["parameters"])
+        return MODULES[kind](shape.m, shape.n, dtype=dtype, device=device)
+
+
 def _problem(kind: str, shape: Shape, device: str) -> tuple[nn.RNNBase, Problem]:
     """A layer in float64 and a random problem with its parameters; the same at every call."""
     random = torch.Generator(device).manual_seed(SEEDS["inputs"])
@@ -109,9 +118,7 @@ def _problem(kind: str, shape: Shape, device: str) -> tuple[nn.RNNBase, Problem]
     def normal(*sizes: int) -> Tensor:
         return torch.randn(*sizes, generator=random, dtype=torch.float64, device=device)
 
-    with torch.random.fork_rng():
-        torch.manual_seed(SEEDS["parameters"])
-        module = MODULES[kind](shape.m, shape.n, dtype=torch.float64, device=device)
+    module = seeded_layer(kind, shape, device, torch.float64)
     x, cotangent = normal(shape.T, shape.B, shape.m), normal(shape.T, shape.B, shape.n)
     states = tuple(normal(shape.B, shape.n) for _ in cell(LAYERS[kind]).states)
     return module, Problem(cell_names(named_parameters(module)), x, states, cotangent)

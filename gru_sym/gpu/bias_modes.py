@@ -13,15 +13,12 @@ from torch import Tensor
 
 from gru_sym.cells import Cell
 from gru_sym.codegen import generate
-from gru_sym.evidence.bias_modes import BiasMode
+from gru_sym.evidence.bias_modes import MATHS, RESULT_MATHS, BiasMode
 from gru_sym.evidence.mode_cells import KINDS, cells_of, region_of
 from gru_sym.evidence.plan import SEEDS, Absent, Plan, Row, Shape
 from gru_sym.gpu.accuracy import largest_error
 from gru_sym.gpu.cudnn import CudnnRnn
 from gru_sym.gpu.timing import Function, take_turns
-
-MATHS = {torch.float64: "default", torch.float32: "fma"}
-"""For results: float64, and float32 without TF32."""
 
 
 def parameter_rows(plan: Plan) -> Iterator[Row]:
@@ -42,23 +39,25 @@ def parameter_rows(plan: Plan) -> Iterator[Row]:
 def result_rows(plan: Plan) -> Iterator[Row]:
     """Each mode beside the cells that it may be: the error relative to the code in float64."""
     _require_cudnn(plan)
-    for kind, dtype, shape, mode in itertools.product(KINDS, MATHS, plan.bias_results, BiasMode):
+    every = itertools.product(KINDS, RESULT_MATHS, plan.bias_results, BiasMode)
+    for kind, arithmetic, shape, mode in every:
+        dtype = getattr(torch, arithmetic)
         x, h = _inputs(plan, shape, dtype)
-        with _layer(plan, kind, mode, shape, dtype, MATHS[dtype]) as layer:
+        with _layer(plan, kind, mode, shape, dtype, RESULT_MATHS[arithmetic]) as layer:
             weights = _random_weights(layer, plan, dtype)
             layer.fill(weights)
             found = layer.forward(x, h[None])[0].clone()
         for cell in cells_of(kind, mode):
             expected = _expected(cell, kind, mode, weights, x, h)
             row: Row = {"kind": kind, "mode": mode.name, "cell": cell.name}
-            row |= {"dtype": str(dtype).removeprefix("torch."), **shape.row()}
+            row |= {"dtype": arithmetic, **shape.row()}
             yield {**row, "error": largest_error({"": found}, {"": expected})}
 
 
 def speed_rows(plan: Plan) -> Iterator[Row]:
     """The forward pass of each mode in float32, with TF32 ("default") and without it ("fma")."""
     _require_cudnn(plan)
-    for kind, shape, math in itertools.product(KINDS, plan.speed, ("default", "fma")):
+    for kind, shape, math in itertools.product(KINDS, plan.speed, MATHS):
         times = take_turns(partial(_modes, kind, shape, math, plan), plan)
         for name, measured in times.items():
             yield {"kind": kind, "mode": name, "math": math, **shape.row(), "times_us": measured}

@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -25,6 +25,15 @@ from gru_sym.gpu.timing import Function, take_turns
 from gru_sym.lookup import cell
 
 
+@dataclass(frozen=True)
+class Compiled:
+    """A compiled sequence, the seconds of its first call, and how far it is from the eager one."""
+
+    sequence: Callable[..., Any]
+    seconds: float
+    difference: float
+
+
 def rows(plan: Plan) -> Iterator[Row]:
     """Few steps, since each is compiled. A cell that does not compile is told at the end.
 
@@ -32,8 +41,7 @@ def rows(plan: Plan) -> Iterator[Row]:
     far the outputs are from the eager ones, relative to the largest. A dry run on the CPU only
     traces (backend "eager").
     """
-    functions: dict[str, Callable[..., Any]] = {}
-    first: dict[str, tuple[float, float]] = {}
+    ready: dict[str, Compiled] = {}
     late: list[str] = []
     broken: list[str] = []
     with arithmetic(tf32=False), _anew():
@@ -42,19 +50,16 @@ def rows(plan: Plan) -> Iterator[Row]:
                 late.append(name)
                 continue
             try:
-                if not first:
+                if not ready:
                     compiled(torch.sin, plan)(torch.ones(1, device=plan.device))
-                # The function itself and not one that calls it, which could not be inlined.
-                function = compiled(generate(cell(name), "torch").sequence, plan)
-                first[name] = _first_call(name, function, plan)
-                functions[name] = function
+                ready[name] = _compiled(name, plan)
             except Exception as error:  # of the compiler, whatever it is: the others go on
                 broken.append(f"{name}: {type(error).__name__}: {error}")
-        times = _times(functions, plan) if functions else {}
+        times = _times(ready, plan) if ready else {}
     for (name, form), measured in times.items():
-        seconds, difference = first[name] if form == "compiled" else (None, None)
+        made = ready[name] if form == "compiled" else None
         row: Row = {"cell": name, "form": form, "work": FORWARD, "tf32": False}
-        row |= {"compile_seconds": seconds, "difference": difference}
+        row |= {"compile_seconds": made and made.seconds, "difference": made and made.difference}
         yield {**row, **plan.compiled.row(), "times_us": measured}
     if broken:
         raise RuntimeError("; ".join(broken))
@@ -78,9 +83,11 @@ def _anew() -> Iterator[None]:
             yield
 
 
-def _first_call(name: str, function: Callable[..., Any], plan: Plan) -> tuple[float, float]:
-    """The seconds that it takes, and the largest difference of its outputs to the eager ones."""
-    run, eager = design(name, plan.compiled, plan, function), design(name, plan.compiled, plan)
+def _compiled(name: str, plan: Plan) -> Compiled:
+    """A cell's sequence after its first call. Raises `ValueError` if it gives another result."""
+    # The function itself and not one that calls it, which could not be inlined.
+    sequence = compiled(generate(cell(name), "torch").sequence, plan)
+    run, eager = design(name, plan.compiled, plan, sequence), design(name, plan.compiled, plan)
     begin = time.perf_counter()
     outputs = run.forward()
     if plan.device == "cuda":
@@ -89,21 +96,21 @@ def _first_call(name: str, function: Callable[..., Any], plan: Plan) -> tuple[fl
     difference = largest_error({"": outputs}, {"": eager.forward()})
     if not difference <= FLOAT32_BOUND:
         raise ValueError(f"its outputs are off by {difference:.2e}, above {FLOAT32_BOUND:.0e}")
-    return round(seconds, 3), difference
+    return Compiled(sequence, round(seconds, 3), difference)
 
 
-def _times(ready: Mapping[str, Callable[..., Any]], plan: Plan) -> dict[tuple[str, str], Blocks]:
+def _times(ready: Mapping[str, Compiled], plan: Plan) -> dict[tuple[str, str], Blocks]:
     """Taken also when the time is over: it takes little, and else compiling was for nothing."""
     return take_turns(partial(_eager_and_compiled, ready, plan), replace(plan, deadline=math.inf))
 
 
 @contextmanager
 def _eager_and_compiled(
-    ready: Mapping[str, Callable[..., Any]], plan: Plan
+    ready: Mapping[str, Compiled], plan: Plan
 ) -> Iterator[dict[tuple[str, str], Function]]:
     """Each cell that is compiled, eager and so."""
     yield {
         (name, form): design(name, plan.compiled, plan, sequence).forward
-        for name, function in ready.items()
-        for form, sequence in (("eager", None), ("compiled", function))
+        for name, made in ready.items()
+        for form, sequence in (("eager", None), ("compiled", made.sequence))
     }

@@ -69,15 +69,21 @@ def _gpu(device: str) -> dict[str, Any]:
 
 
 def _driver() -> str | None:
+    return _driver_of_smi() or _driver_of_kernel() or _driver_of_nvml()
+
+
+def _driver_of_smi() -> str | None:
     answer = _output("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
-    if answer:
-        return answer.splitlines()[0].strip()
+    return answer.splitlines()[0].strip() if answer else None
+
+
+def _driver_of_kernel() -> str | None:
     try:
         text = Path("/proc/driver/nvidia/version").read_text(encoding="utf-8")
-        found = re.search(r"\b\d{3}\.\d+(\.\d+)?\b", text)
-        return found.group() if found else _driver_of_nvml()
     except OSError:
-        return _driver_of_nvml()
+        return None
+    found = re.search(r"\b\d{3}\.\d+(\.\d+)?\b", text)
+    return found.group() if found else None
 
 
 def _driver_of_nvml() -> str | None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from gru_sym.evidence.plan import Absent, Plan, Row, dry_plan, full_plan
+from gru_sym.evidence.plan import TIME_OVER, Absent, Plan, Row, dry_plan, full_plan
 from gru_sym.evidence.records import SCHEMA, check, unfit
 from gru_sym.gpu import accuracy, bias_modes, compilation, counts, speed
 from gru_sym.gpu.provenance import provenance
@@ -32,8 +32,8 @@ SECTIONS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "bias_parameters": bias_modes.parameter_rows,
     "bias_results": bias_modes.result_rows,
     "bias_speed": bias_modes.speed_rows,
-    "graphs": speed.graph_rows,
-    "library_graphs": speed.library_graph_rows,
+    "graphs": partial(speed.design_rows, form="graph"),
+    "library_graphs": partial(speed.library_rows, form="graph"),
     "compiled": compilation.rows,
 }
 """In the order in which they are measured: what may fail stands behind what is sure to run.
@@ -115,7 +115,7 @@ def record(
         if save is not None:
             save(evidence)
         if time.monotonic() > plan.deadline:
-            sections[name] = {"absent": "the time for the record was over"}
+            sections[name] = {"absent": TIME_OVER}
         else:
             sections[name] = _section(measure, plan, progress)
         if progress is not None:

@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-import torch
 from torch import Tensor, nn
 
 from gru_sym.codegen import generate
-from gru_sym.evidence.plan import BOTH, DESIGNS, FORWARD, LAYERS, SEEDS, Absent, Plan, Row, Shape
-from gru_sym.gpu.accuracy import MODULES
+from gru_sym.evidence.plan import BOTH, DESIGNS, LAYERS, WORKS, Absent, Plan, Row, Shape
+from gru_sym.gpu.accuracy import seeded_layer
 from gru_sym.gpu.dispatch import maker
 from gru_sym.gpu.precision import arithmetic
 from gru_sym.gpu.runs import Run, design, generated, inputs
@@ -25,50 +24,34 @@ from gru_sym.libraries.pytorch import cell_names, named_parameters
 from gru_sym.lookup import cell
 
 
-def design_rows(plan: Plan) -> Iterator[Row]:
-    """Cells in one style: reset before or after the product, one bias or two."""
-    for work in (FORWARD, BOTH):
-        yield from _design_rows("eager", work, plan)
+def design_rows(plan: Plan, form: str = "eager") -> Iterator[Row]:
+    """Cells in one style: reset before or after the product, one bias or two.
 
-
-def graph_rows(plan: Plan) -> Iterator[Row]:
-    """The same forward as CUDA graphs, without the Python between the kernels."""
-    _require_cuda(plan)
-    yield from _design_rows("graph", FORWARD, plan)
-
-
-def library_rows(plan: Plan) -> Iterator[Row]:
-    """Generated code beside the library's layer; its forward pass is that for inference."""
-    for work in (FORWARD, BOTH):
-        yield from _library_rows("eager", work, plan)
-
-
-def library_graph_rows(plan: Plan) -> Iterator[Row]:
-    """Generated code as a CUDA graph beside the library's layer, forward."""
-    _require_cuda(plan)
-    yield from _library_rows("graph", FORWARD, plan)
-
-
-def _require_cuda(plan: Plan) -> None:
-    if plan.device != "cuda":
-        raise Absent("CUDA graphs need a CUDA device, and there is none")
-
-
-def _design_rows(form: str, work: str, plan: Plan) -> Iterator[Row]:
-    for shape in plan.speed:
+    `form` is "eager" or, forward on a GPU, "graph": a CUDA graph, without the Python between the
+    kernels.
+    """
+    _require_cuda(form, plan)
+    for work, shape in itertools.product(WORKS[form], plan.speed):
         about = {"form": form, "work": work, "tf32": False, **shape.row()}
         with arithmetic(tf32=False):
             times = take_turns(partial(_designs, form, work, shape, plan), plan)
         yield from ({"cell": name, **about, "times_us": times[name]} for name in DESIGNS)
 
 
-def _library_rows(form: str, work: str, plan: Plan) -> Iterator[Row]:
-    for shape, kind in itertools.product(plan.speed, LAYERS):
+def library_rows(plan: Plan, form: str = "eager") -> Iterator[Row]:
+    """Generated code in such a form beside the library's layer, whose forward is for inference."""
+    _require_cuda(form, plan)
+    for work, shape, kind in itertools.product(WORKS[form], plan.speed, LAYERS):
         about: Row = {"kind": kind, "library": _maker(kind, shape, plan)}
         about |= {"work": work, "tf32": False, **shape.row()}
         with arithmetic(tf32=False):
             times = take_turns(partial(_beside_library, kind, form, work, shape, plan), plan)
         yield from ({**about, "form": name, "times_us": times[name]} for name in times)
+
+
+def _require_cuda(form: str, plan: Plan) -> None:
+    if form == "graph" and plan.device != "cuda":
+        raise Absent("CUDA graphs need a CUDA device, and there is none")
 
 
 @contextmanager
@@ -83,9 +66,7 @@ def _beside_library(
 ) -> Iterator[dict[str, Function]]:
     """The library, and the generated code in one form, with the same parameters."""
     x, cotangent = inputs(plan, shape)
-    with torch.random.fork_rng():
-        torch.manual_seed(SEEDS["parameters"])
-        module = MODULES[kind](shape.m, shape.n, device=plan.device).train(work == BOTH)
+    module = seeded_layer(kind, shape, plan.device).train(work == BOTH)
     parameters = {
         name: tensor.clone().requires_grad_()
         for name, tensor in cell_names(named_parameters(module)).items()
@@ -107,7 +88,7 @@ def _timed(run: Run, form: str, work: str) -> Function:
 
 def _maker(kind: str, shape: Shape, plan: Plan) -> str:
     x, _ = inputs(plan, shape)
-    return maker(MODULES[kind](shape.m, shape.n, device=plan.device), x)
+    return maker(seeded_layer(kind, shape, plan.device), x)
 
 
 def _outputs(module: nn.Module, x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from gru_sym.evidence.plan import SEEDS, Absent, Plan
+from gru_sym.evidence.plan import SEEDS, TIME_OVER, Absent, Plan
 from gru_sym.evidence.times import Blocks
 
 WARM_UP = 2
@@ -38,7 +38,7 @@ def take_turns(make: Make[Name], plan: Plan) -> dict[Name, Blocks]:
     Raises `Absent` if the plan's time is over.
     """
     if time.monotonic() > plan.deadline:
-        raise Absent("the time for the record was over")
+        raise Absent(TIME_OVER)
     if plan.device == "cuda":
         torch.cuda.empty_cache()  # for libraries that allocate beside PyTorch
     times: dict[Name, Blocks] = {}
