@@ -17,8 +17,8 @@ import matplotlib.pyplot as plt
 import torch
 
 from gru_sym import catalogue, cell
-from gru_sym.redundancy import effective_count
-from gru_sym.redundancy.exact_rank import exact_rank
+from gru_sym.certificates import effective_count
+from gru_sym.certificates.exact_rank import exact_rank
 
 GRU = "gru.pytorch"
 mpl.use("svg")

@@ -5,12 +5,65 @@
 3*m*n + 3*n**2 + 6*n
 >>> Layer(cell("gru.pytorch"), num_layers=2).count(m=8, n=16)
 2880
+>>> from gru_sym import effective_count
+>>> effective_count(cell("gru.pytorch")).effective
+3*m*n + 3*n**2 + 4*n
+
+The names from `effective_count` on are read when they are first asked for: `import gru_sym` loads
+SymPy and nothing heavier.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from gru_sym.cells import Cell, Parameter
-from gru_sym.errors import CellError
+from gru_sym.language.errors import CellError
 from gru_sym.layers import Layer
 from gru_sym.lookup import UnknownCell, catalogue, cell
 
-__all__ = ["Cell", "CellError", "Layer", "Parameter", "UnknownCell", "catalogue", "cell"]
+if TYPE_CHECKING:
+    from gru_sym.certificates.effective import effective_count
+    from gru_sym.certificates.finding import redundancy
+    from gru_sym.codegen.routine import generate
+    from gru_sym.codegen.source import source
+    from gru_sym.equivalence import equivalent
+    from gru_sym.libraries.pytorch_merging import merge_biases
+
+__all__ = [
+    "Cell",
+    "CellError",
+    "Layer",
+    "Parameter",
+    "UnknownCell",
+    "catalogue",
+    "cell",
+    "effective_count",
+    "equivalent",
+    "generate",
+    "merge_biases",
+    "redundancy",
+    "source",
+]
 __version__ = "0.1.0"
+
+_LATER = {
+    "effective_count": "gru_sym.certificates.effective",
+    "equivalent": "gru_sym.equivalence",
+    "generate": "gru_sym.codegen.routine",
+    "merge_biases": "gru_sym.libraries.pytorch_merging",
+    "redundancy": "gru_sym.certificates.finding",
+    "source": "gru_sym.codegen.source",
+}
+"""Where a name is defined that is imported only when it is asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

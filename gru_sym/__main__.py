@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gru_sym.arguments import (
+from gru_sym.cli.arguments import (
     CELL_HELP,
     BadInput,
     Once,
@@ -20,7 +20,7 @@ from gru_sym.arguments import (
     read_cell,
     sizes_given,
 )
-from gru_sym.errors import CellError
+from gru_sym.language.errors import CellError
 from gru_sym.layers import Layer
 from gru_sym.lookup import UnknownCell, catalogue
 from gru_sym.render import Table, cell_text
@@ -206,7 +206,7 @@ def _count(options: argparse.Namespace) -> str:
 
 
 def _effective(options: argparse.Namespace) -> str:
-    from gru_sym.redundancy import effective_count
+    from gru_sym.certificates import effective_count
 
     cell = read_cell(options.cell)
     sizes = sizes_given(options, cell)

@@ -9,9 +9,9 @@ from operator import add, mul
 import sympy as sp
 
 from gru_sym.functions import FUNCTIONS
-from gru_sym.scope import Program
-from gru_sym.shapes import Sizes
-from gru_sym.syntax import (
+from gru_sym.language.scope import Program
+from gru_sym.language.shapes import Sizes
+from gru_sym.language.syntax import (
     Apply,
     Equation,
     Expression,
@@ -22,7 +22,7 @@ from gru_sym.syntax import (
     Plus,
     Times,
 )
-from gru_sym.unification import Size
+from gru_sym.language.unification import Size
 
 
 def size_expression(size: Size) -> sp.Expr:

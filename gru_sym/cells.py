@@ -11,12 +11,12 @@ from typing import TypeAlias
 import sympy as sp
 
 from gru_sym.algebra import Algebra, size_expression
+from gru_sym.language.inference import Reason, explain, infer
+from gru_sym.language.scope import read
+from gru_sym.language.shapes import axes
+from gru_sym.language.syntax import INPUT
 from gru_sym.latex import LatexWriter
 from gru_sym.roles import BIAS, gates, output_state, roles
-from gru_sym.scope import read
-from gru_sym.shapes import axes
-from gru_sym.sizes import Reason, explain, infer
-from gru_sym.syntax import INPUT
 
 SizeValue: TypeAlias = int | sp.Expr
 

@@ -9,15 +9,8 @@ from fractions import Fraction
 from typing import Any
 
 from gru_sym.cells import Cell
-from gru_sym.language import parse
-from gru_sym.latex import LatexWriter
-from gru_sym.redundancy.normal import FormWriter, NormalForm, normal_form
-from gru_sym.redundancy.polynomials import (
-    Polynomial,
-)
-from gru_sym.redundancy.real_values import RealValues
-from gru_sym.render import Math, Table
-from gru_sym.syntax import (
+from gru_sym.language.parser import parse
+from gru_sym.language.syntax import (
     INPUT,
     Apply,
     Equation,
@@ -29,6 +22,13 @@ from gru_sym.syntax import (
     Times,
     names,
 )
+from gru_sym.latex import LatexWriter
+from gru_sym.normal.form import FormWriter, NormalForm, normal_form
+from gru_sym.normal.polynomials import (
+    Polynomial,
+)
+from gru_sym.normal.real_values import RealValues
+from gru_sym.render import Math, Table
 
 SHOWN_DIGITS = 20
 

@@ -7,9 +7,9 @@ from fractions import Fraction
 from math import prod
 
 from gru_sym.functions import LATEX
-from gru_sym.scope import Program
-from gru_sym.shapes import Sizes
-from gru_sym.syntax import (
+from gru_sym.language.scope import Program
+from gru_sym.language.shapes import Sizes
+from gru_sym.language.syntax import (
     INPUT,
     Apply,
     Expression,
@@ -20,7 +20,7 @@ from gru_sym.syntax import (
     Plus,
     Times,
 )
-from gru_sym.unification import Size
+from gru_sym.language.unification import Size
 
 GREEK = frozenset(
     (

@@ -11,7 +11,7 @@ import sympy as sp
 
 from gru_sym.algebra import size_expression
 from gru_sym.cells import Cell, Parameter, SizeValue, evaluate
-from gru_sym.syntax import INPUT
+from gru_sym.language.syntax import INPUT
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gru_sym.cells import Cell
 
-FOLDER = Path(__file__).parent / "catalogue"
+FOLDER = Path(__file__).parent / "texts"
 
 
 class UnknownCell(KeyError):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gru_sym.scope import Program
-from gru_sym.shapes import Sizes
-from gru_sym.syntax import (
+from gru_sym.language.scope import Program
+from gru_sym.language.shapes import Sizes
+from gru_sym.language.syntax import (
     INPUT,
     Apply,
     Expression,
@@ -42,8 +42,8 @@ def roles(program: Program, sizes: Sizes) -> dict[str, str]:
       *peephole*; times anything else, a *scale*, like every scalar that multiplies;
     * what is added to something with data in it is a *bias*.
 
-    >>> from gru_sym.scope import read
-    >>> from gru_sym.sizes import infer
+    >>> from gru_sym.language.scope import read
+    >>> from gru_sym.language.inference import infer
     >>> program = read("h' = tanh(W @ x + u * h + b)")
     >>> roles(program, infer(program))
     {'W': 'input kernel', 'u': 'recurrent kernel', 'b': 'bias'}

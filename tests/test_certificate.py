@@ -12,9 +12,9 @@ from cells import cell_texts
 from hypothesis import given, settings
 
 from gru_sym import Cell, Layer, catalogue, cell
-from gru_sym.redundancy import effective_count, redundancy
-from gru_sym.redundancy.exact_rank import exact_rank
-from gru_sym.training.jacobian import numerical_rank
+from gru_sym.certificates import effective_count, redundancy
+from gru_sym.certificates.exact_rank import exact_rank
+from gru_sym.experiment.jacobian import numerical_rank
 
 GAP = 1e8
 """The least ratio of the last singular value kept to the first one dropped."""

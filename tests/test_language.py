@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gru_sym import Cell, CellError
-from gru_sym.language import parse
-from gru_sym.syntax import Apply, MatrixProduct, Minus, Number, Plus, Times
+from gru_sym.language.parser import parse
+from gru_sym.language.syntax import Apply, MatrixProduct, Minus, Number, Plus, Times
 
 
 def test_expression_tree_keeps_the_order_of_the_text():

@@ -8,11 +8,9 @@ import torch
 from torch import nn
 
 from gru_sym import Cell, Layer, catalogue, cell
-from gru_sym.libraries.pytorch import cell_of, named_parameters, sizes_of, with_parameters
-from gru_sym.libraries.pytorch_merging import MergedLayer, merge_biases, unmerge_biases
-from gru_sym.training.idle import CONDITIONS, Condition
-from gru_sym.training.jacobian import GAP, numerical_rank
-from gru_sym.training.merging import (
+from gru_sym.experiment.idle import CONDITIONS, Condition
+from gru_sym.experiment.jacobian import GAP, numerical_rank
+from gru_sym.experiment.merging import (
     bias_sums,
     drop_terms,
     merge,
@@ -20,6 +18,8 @@ from gru_sym.training.merging import (
     rounding_bound,
     unmerge,
 )
+from gru_sym.libraries.pytorch import cell_of, named_parameters, sizes_of, with_parameters
+from gru_sym.libraries.pytorch_merging import MergedLayer, merge_biases, unmerge_biases
 
 LAYERS = [
     (nn.GRU, {}),

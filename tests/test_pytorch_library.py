@@ -134,7 +134,9 @@ def test_wrong_tensors_are_refused_by_name():
 
 
 def test_importing_the_package_does_not_import_torch():
-    rooms = "gru_sym, gru_sym.training.merging, gru_sym.training.jacobian, gru_sym.training.idle"
+    rooms = (
+        "gru_sym, gru_sym.experiment.merging, gru_sym.experiment.jacobian, gru_sym.experiment.idle"
+    )
     code = f"import {rooms}, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

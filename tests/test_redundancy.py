@@ -10,9 +10,9 @@ from cells import cell_texts, random_arrays, run_text
 from hypothesis import given, settings
 
 from gru_sym import Cell, catalogue, cell
+from gru_sym.certificates import redundancy
+from gru_sym.certificates.families import Absorption, MixingFamily, ScalingFamily
 from gru_sym.libraries.pytorch import cell_names, cell_of, named_parameters, with_parameters
-from gru_sym.redundancy import redundancy
-from gru_sym.redundancy.families import Absorption, MixingFamily, ScalingFamily
 
 m, n, k = sp.symbols("m n k")
 SIZES = {"m": 3, "n": 5, "p": 2, "k": 2}
@@ -131,7 +131,7 @@ def test_walking_along_a_family_of_a_real_layer(kind):
 def test_a_wrong_family_would_not_be_proved():
     """The check before a family is returned can refuse: PyTorch's families on other equations."""
     family = redundancy(cell("gru.pytorch")).families[0]
-    from gru_sym.redundancy.normal import normal_form
+    from gru_sym.normal.form import normal_form
 
     changed = cell("gru.pytorch").text.replace("W_hr @ h + b_hr", "W_hr @ h + z0 * b_hr")
     other = Cell(changed)

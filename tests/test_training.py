@@ -8,10 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from gru_sym.libraries.pytorch import cell_of, named_gradients, named_parameters
-from gru_sym.libraries.pytorch_merging import MergedLayer, merge_biases
-from gru_sym.training.merging import bias_sums
-from gru_sym.training.runs import (
+from gru_sym.experiment.merging import bias_sums
+from gru_sym.experiment.runs import (
     CASES,
     Case,
     Task,
@@ -21,6 +19,8 @@ from gru_sym.training.runs import (
     seeded,
     train,
 )
+from gru_sym.libraries.pytorch import cell_of, named_gradients, named_parameters
+from gru_sym.libraries.pytorch_merging import MergedLayer, merge_biases
 
 ALIKE, APART = 1e-10, 1e-3
 LAYERS = [

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gru_sym.codegen.dialects import Library
-from gru_sym.shapes import Shape
-from gru_sym.syntax import INPUT
-from gru_sym.unification import Size
+from gru_sym.language.shapes import Shape
+from gru_sym.language.syntax import INPUT
+from gru_sym.language.unification import Size
 
 
 def check(library: Library, shapes: Mapping[str, Shape], states: tuple[str, ...]) -> str:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from gru_sym.codegen.names import Names
 from gru_sym.codegen.terms import NOWHERE, name, plus, product, reads_only, rebuild
-from gru_sym.shapes import Sizes
-from gru_sym.syntax import Expression, MatrixProduct, Name, Plus, children, names
+from gru_sym.language.shapes import Sizes
+from gru_sym.language.syntax import Expression, MatrixProduct, Name, Plus, children, names
 
 
 @dataclass(frozen=True)

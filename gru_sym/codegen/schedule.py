@@ -18,8 +18,8 @@ from gru_sym.cells import Cell
 from gru_sym.codegen.fusion import Assign, Line, Split, Stack, fuse
 from gru_sym.codegen.names import Names
 from gru_sym.codegen.terms import Reader, name, plus, product, rebuild, times
-from gru_sym.shapes import Sizes
-from gru_sym.syntax import (
+from gru_sym.language.shapes import Sizes
+from gru_sym.language.syntax import (
     INPUT,
     Expression,
     MatrixProduct,

@@ -14,10 +14,10 @@ from gru_sym.codegen.names import Names
 from gru_sym.codegen.schedule import Schedule, schedule
 from gru_sym.codegen.spelling import Speller
 from gru_sym.codegen.terms import Reader
-from gru_sym.shapes import Shape, axes
-from gru_sym.syntax import INPUT, Apply, Expression, children
-from gru_sym.syntax import names as tree_names
-from gru_sym.unification import Size
+from gru_sym.language.shapes import Shape, axes
+from gru_sym.language.syntax import INPUT, Apply, Expression, children
+from gru_sym.language.syntax import names as tree_names
+from gru_sym.language.unification import Size
 
 WIDTH = 88
 """Longer lists of names are broken."""

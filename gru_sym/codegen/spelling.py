@@ -11,8 +11,8 @@ from gru_sym.codegen.dialects import Library
 from gru_sym.codegen.fusion import Assign, Line, Split, Stack
 from gru_sym.codegen.names import Names
 from gru_sym.codegen.terms import name, reads_only
-from gru_sym.shapes import Sizes
-from gru_sym.syntax import (
+from gru_sym.language.shapes import Sizes
+from gru_sym.language.syntax import (
     Apply,
     Expression,
     MatrixProduct,

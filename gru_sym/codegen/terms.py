@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from gru_sym.errors import Place
-from gru_sym.scope import Program
-from gru_sym.shapes import Sizes
-from gru_sym.syntax import (
+from gru_sym.language.errors import Place
+from gru_sym.language.scope import Program
+from gru_sym.language.shapes import Sizes
+from gru_sym.language.syntax import (
     Apply,
     Expression,
     MatrixProduct,
@@ -22,7 +22,7 @@ from gru_sym.syntax import (
     Times,
     names,
 )
-from gru_sym.unification import Size
+from gru_sym.language.unification import Size
 
 NOWHERE = Place(0, 0, 0)
 """The place of every generated expression, so that equal means equal."""

@@ -6,8 +6,8 @@ from functools import lru_cache
 
 from gru_sym.cells import Cell
 from gru_sym.evidence.bias_modes import GATES, BiasMode
+from gru_sym.experiment.merging import drop_terms, merged_cell, without_biases
 from gru_sym.lookup import cell
-from gru_sym.training.merging import drop_terms, merged_cell, without_biases
 
 KINDS = {"GRU": ("gru.pytorch", "rzn"), "LSTM": ("lstm.pytorch", "ifgo")}
 """The cell with all biases, and its gates in cuDNN's order."""

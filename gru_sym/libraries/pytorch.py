@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from gru_sym.cells import Cell
+from gru_sym.experiment.merging import without_biases
 from gru_sym.layers import Layer
 from gru_sym.lookup import cell as catalogue_cell
-from gru_sym.training.merging import without_biases
 
 Module = TypeVar("Module", bound=nn.Module)
 

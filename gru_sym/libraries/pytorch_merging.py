@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from gru_sym.experiment.merging import bias_sums, merge, unmerge
 from gru_sym.libraries.pytorch import cell_of, named_parameters, pack, with_parameters
-from gru_sym.training.merging import bias_sums, merge, unmerge
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -25,7 +25,7 @@ def merge_biases(module: nn.Module) -> dict[str, Tensor]:
 
     The names are those of gru.merged, with the layer's suffix. A GRU's candidate keeps both of its
     biases. `unmerge_biases` gives a layer of the same function; a pre-activation moves by at most
-    `rounding_bound` of `gru_sym.training.merging`. What is not such a sum is a view, as in
+    `rounding_bound` of `gru_sym.experiment.merging`. What is not such a sum is a view, as in
     `named_parameters`.
     """
     if isinstance(module, MergedLayer):

@@ -1,0 +1,211 @@
+"""Which parameters of a cell are redundant, and why: the count from above.
+
+The families are found on the normal form of the equations, for symbolic sizes, and not by any
+names: `sites` reads what multiplies which data, `absorption` finds parameters that others make up
+for, `symmetry` scalings and mixings that cancel. Every family is then proved: the moved parameters,
+put into the equations, give back the same normal form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import sympy as sp
+
+from gru_sym.algebra import size_expression
+from gru_sym.cells import Cell, SizeValue
+from gru_sym.certificates.absorption import Elimination, Pivot, eliminate
+from gru_sym.certificates.families import Absorption, Family, MixingFamily, ScalingFamily
+from gru_sym.certificates.sites import HOLE, data_sites
+from gru_sym.certificates.symmetry import WHOLE, Mixing, Scaling, symmetries, witnesses
+from gru_sym.language.syntax import INPUT
+from gru_sym.normal.form import normal_form
+from gru_sym.normal.polynomials import (
+    Product,
+    Symbol,
+    Term,
+)
+from gru_sym.render import Table
+
+
+@dataclass(frozen=True)
+class Redundancy:
+    """The families of redundant directions of a cell, each proved for all sizes.
+
+    Attributes
+    ----------
+    cell : the cell.
+    families : in order of appearance; all their directions together are independent.
+    """
+
+    cell: Cell
+    families: tuple[Family, ...]
+
+    def count(self, **sizes: SizeValue) -> SizeValue:
+        """How many directions they are together: a SymPy expression, or an int for given sizes."""
+        total = sp.expand(sp.Add(*(f.count for f in self.families)))
+        if sizes and not all(isinstance(value, sp.Expr) for value in sizes.values()):
+            total = sp.expand(sp.Add(*(f.exact for f in self.families)))
+        return self.cell.evaluate(total, sizes)
+
+    def holds(self, **sizes: SizeValue) -> bool:
+        """Whether the formula of `count()` holds at these sizes."""
+        exact = sp.Add(*(f.exact - f.count for f in self.families))
+        return bool(self.cell.evaluate(exact, sizes) == 0)
+
+    @property
+    def condition(self) -> str:
+        """What the sizes must fulfil for the formula of `count()`; empty if it always holds."""
+        mixings = [f for f in self.families if isinstance(f, MixingFamily)]
+        return "; ".join(dict.fromkeys(f.condition for f in mixings))
+
+    @property
+    def table(self) -> Table:
+        """One row a family."""
+        rows = [(", ".join(f.parameters), f.count, f.sentence) for f in self.families]
+        return Table(("parameters", "redundant", "why"), rows)
+
+    def __str__(self) -> str:
+        return str(self.table) if self.families else "no parameter is known to be redundant"
+
+
+def redundancy(cell: Cell) -> Redundancy:
+    """Find and prove the redundant directions of a cell.
+
+    >>> from gru_sym import cell
+    >>> found = redundancy(cell("gru.pytorch"))
+    >>> print(found)
+    parameters  redundant  why
+    b_ir, b_hr  n          b_ir and b_hr occur only as their sum
+    b_iz, b_hz  n          b_iz and b_hz occur only as their sum
+    >>> found.count(), found.count(n=128, m=8)
+    (2*n, 256)
+
+    Raises `ValueError` for a cell with too many terms when multiplied out.
+    """
+    program, sizes = cell.program, cell.sizes
+    states = normal_form(program, sizes).states
+    data = frozenset([INPUT, *program.states])
+    elimination = eliminate(data_sites(states.values(), data), program.parameters, data, sizes)
+    found = [*_absorptions(elimination), *_symmetries(elimination, program.parameters)]
+    return Redundancy(cell, tuple(family for family in found if family.proves(states)))
+
+
+def _absorptions(elimination: Elimination) -> Iterator[Family]:
+    """The free parameters, those of one sum together."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for name in elimination.free:
+        pivots = elimination.affected(name)
+        alone = any(p.parameter in pivots and not _same_kind(p, name) for p in elimination.pivots)
+        groups.setdefault((*pivots, *([name] if alone or not pivots else [])), []).append(name)
+    for free in groups.values():
+        pivots = elimination.affected(free[0])
+        count = sp.Add(*(_count(elimination, name) for name in free))
+        sentence = _absorption_sentence(elimination, tuple(free), pivots)
+        members = _in_order(elimination, {*free, *pivots})
+        yield Absorption(members, count, sentence, elimination, tuple(free))
+
+
+def _same_kind(pivot: Pivot, name: str) -> bool:
+    """Whether a parameter stands beside the pivot by itself, as in b_1 + b_2."""
+    return bool(_number_of(pivot, name)) and not pivot.row and not pivot.column
+
+
+def _number_of(pivot: Pivot, name: str) -> Fraction:
+    """The number with which a parameter is added to the pivot; 0 if it enters otherwise."""
+    for term, number in pivot.rest.terms:
+        if _is_alone(term, name, pivot.matrix):
+            return number
+    return Fraction(0)
+
+
+def _is_alone(term: Term, name: str, matrix: bool) -> bool:
+    if not matrix:
+        return term - {(HOLE, 1)} in ({(Symbol(name), 1)}, {(Symbol(name, True), 1)})
+    match tuple(term):
+        case ((Product(left=left, right=right), 1),):
+            return left == {(Symbol(name), 1)} and right == {(HOLE, 1)}
+    return False
+
+
+def _absorption_sentence(
+    elimination: Elimination, free: tuple[str, ...], pivots: tuple[str, ...]
+) -> str:
+    if not pivots:
+        verb = "changes" if len(free) == 1 else "change"
+        return f"{_listed(free)} {verb} nothing that is computed"
+    pivot = next(p for p in elimination.pivots if p.parameter == pivots[0])
+    if len(pivots) > 1 or not all(_same_kind(pivot, name) for name in free):
+        verb = "is" if len(free) == 1 else "are"
+        return f"whatever {_listed(free)} {verb}, {_listed(pivots)} can make up for it"
+    members = _in_order(elimination, {*free, *pivots})
+    numbers = {name: _number_of(pivot, name) for name in free} | {pivot.parameter: pivot.number}
+    where = " in front of the same data" if pivot.matrix else ""
+    if len(set(numbers.values())) == 1:
+        return f"{_listed(members)} occur only as their sum{where}"
+    lead = numbers[members[0]]
+    combination = sp.Add(
+        *(sp.Rational(str(numbers[m] / lead)) * sp.Symbol(m) for m in members), evaluate=False
+    )
+    return f"{_listed(members)} occur only in the combination {combination}{where}"
+
+
+def _symmetries(elimination: Elimination, parameters: tuple[str, ...]) -> Iterator[Family]:
+    held = {*elimination.free, *(pivot.parameter for pivot in elimination.pivots)}
+    movable = frozenset(parameters) - held
+    found = symmetries(elimination.remaining, movable, elimination.sizes.scalars)
+    for symmetry in found:
+        if isinstance(symmetry, Mixing):
+            yield _mixing(elimination, symmetry, witnesses(symmetry, found))
+        else:
+            yield _scaling(elimination, symmetry)
+
+
+def _scaling(elimination: Elimination, scaling: Scaling) -> Family:
+    sides = dict(scaling.powers)
+    members = _in_order(elimination, {side.parameter for side in sides})
+    side = next(iter(sides))
+    shape = elimination.sizes.shapes[side.parameter]
+    count = 1 if side.side == WHOLE else size_expression(shape[0 if side.side == "rows" else 1])
+    up = _in_order(elimination, {side.parameter for side, power in sides.items() if power > 0})
+    down = _in_order(elimination, {side.parameter for side, power in sides.items() if power < 0})
+    sentence = f"what {_listed(up)} gain{'s' * (len(up) == 1)} in scale, {_listed(down)} can lose"
+    return ScalingFamily(members, sp.sympify(count), sentence, elimination, scaling)
+
+
+def _mixing(elimination: Elimination, mixing: Mixing, alone: list[str]) -> Family:
+    """Invertible matrices between kernels; where those are too narrow, more is redundant."""
+    shapes = elimination.sizes.shapes
+    inner = size_expression(shapes[mixing.left[0]][1])
+    rows = {name: size_expression(shapes[name][0]) for name in mixing.left}
+    columns = {name: size_expression(shapes[name][1]) for name in mixing.right}
+    above, below = sp.Add(*rows.values()), sp.Add(*columns.values())
+    narrowest = sp.Min(inner, above, below)
+    # The products are one matrix of this rank, and matrices of a rank form a manifold.
+    exact = inner * (above + below) - narrowest * (above + below - narrowest)
+    members = (*mixing.left, *mixing.right)
+    if set(alone) != set(members):
+        exact = inner * sp.Min(inner, sp.Max(*((rows | columns)[name] for name in alone)))
+    sentence = (
+        f"{_listed(mixing.left)} and {_listed(mixing.right)} occur only in products, and any "
+        f"invertible {inner}×{inner} matrix can stand between them with its inverse"
+    )
+    condition = f"{inner} is at most {sp.Min(above, below)}"
+    return MixingFamily(members, inner**2, sentence, elimination, mixing, exact, condition)
+
+
+def _in_order(elimination: Elimination, members: set[str]) -> tuple[str, ...]:
+    return tuple(name for name in elimination.sizes.shapes if name in members)
+
+
+def _count(elimination: Elimination, name: str) -> sp.Expr:
+    rows, columns = elimination.sizes.shapes[name]
+    return size_expression(rows) * size_expression(columns)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """a, b and c."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,187 @@
+"""Scalings and mixings that cancel: `s * (W @ x)`, `A @ (B @ x)`, `a * (W @ x) * (U @ h)`.
+
+Every parameter has *sides*: a vector its rows, a matrix its rows and its columns. Where sides
+meet, in an elementwise or a matrix product, they share one index. Multiply each side by a power of
+one vector t: a term stays as it is if at every meeting the powers add up to 0. These are linear
+equations for the powers, and each independent solution is a family of as many directions as t has
+entries. Where only columns of one matrix ever meet rows of another, any invertible matrix may
+stand between them instead of t: k * k directions. Scalars scale whole parameters in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from math import lcm
+
+import sympy as sp
+
+from gru_sym.certificates.sites import Site
+from gru_sym.normal.polynomials import (
+    Function,
+    Product,
+    Symbol,
+    Term,
+)
+
+ROWS, COLUMNS, WHOLE = "rows", "columns", "whole"
+
+
+@dataclass(frozen=True)
+class Side:
+    """The rows or the columns of a parameter, or the parameter as a whole."""
+
+    parameter: str
+    side: str
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Multiply sides by powers of one vector (of one number, if the sides are whole)."""
+
+    powers: tuple[tuple[Side, int], ...]
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """Put `G^-1` behind the matrices `left`, and `G` before the parameters `right`."""
+
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+
+
+Meeting = tuple[tuple[Side, int], ...]
+"""The sides that share an index in a term, with exponents."""
+
+
+def symmetries(
+    sites: Iterable[Site], movable: frozenset[str], scalars: frozenset[str]
+) -> list[Scaling | Mixing]:
+    """The mixings and scalings of parameters that leave every term of every site as it is."""
+    terms = [term for site in sites for term, _ in site.terms]
+    meetings = [m for term in terms for m in _meetings(term, scalars)]
+    mixings = list(_mixings(meetings, movable))
+    mixed = {Side(a, COLUMNS) for m in mixings for a in m.left}
+    mixed |= {Side(b, ROWS) for m in mixings for b in m.right}
+    free_meetings = [tuple((s, e) for s, e in m if s not in mixed) for m in meetings]
+    scalings = _solve(free_meetings, movable)
+    totals = [tuple(_wholes(term)) for term in terms]
+    found: list[Scaling | Mixing] = [*mixings, *scalings]
+    implied = [_whole_powers(symmetry) for symmetry in found]
+    whole = _solve(totals, movable, implied)
+    return _independent([*found, *whole])
+
+
+def _meetings(term: Term, scalars: frozenset[str], above: Meeting = ()) -> Iterator[Meeting]:
+    """The sides that meet at the index of a term, then those further inside."""
+    here = list(above)
+    for factor, exponent in sorted(term, key=lambda pair: pair[0].key):
+        match factor:
+            case Symbol(name) if name not in scalars:
+                here.append((Side(name, ROWS), exponent))
+            case Product(left=left, right=right):
+                behind: list[tuple[Side, int]] = []
+                for matrix, power in left:
+                    if isinstance(matrix, Symbol):
+                        here.append((Side(matrix.name, ROWS), exponent * power))
+                        behind.append((Side(matrix.name, COLUMNS), exponent * power))
+                    else:
+                        yield from _fixed(matrix.names)
+                yield from _meetings(right, scalars, tuple(behind))
+    yield tuple(here)
+
+
+def _fixed(names: Iterable[str]) -> Iterator[Meeting]:
+    """Meetings that allow no power but 0 of any side of these parameters."""
+    return (((Side(name, side), 1),) for name in names for side in (ROWS, COLUMNS))
+
+
+def _wholes(term: Term) -> Iterator[tuple[Side, int]]:
+    """Every parameter of a term as a whole, with its exponent."""
+    for factor, exponent in sorted(term, key=lambda pair: pair[0].key):
+        match factor:
+            case Symbol(name):
+                yield Side(name, WHOLE), exponent
+            case Product(left=left, right=right):
+                for side, power in (*_wholes(left), *_wholes(right)):
+                    yield side, power * exponent
+            case Function():
+                pass
+
+
+def _mixings(meetings: list[Meeting], movable: frozenset[str]) -> Iterator[Mixing]:
+    """The groups of columns and rows that meet each other and nothing else."""
+    groups: dict[Side, set[Side]] = {}
+    spoilt: set[Side] = set()
+    for meeting in meetings:
+        sides = [side for side, _ in meeting]
+        kinds = sorted((side.side, exponent) for side, exponent in meeting)
+        if kinds == [(COLUMNS, 1), (ROWS, 1)] and all(s.parameter in movable for s in sides):
+            joined = groups.get(sides[0], {sides[0]}) | groups.get(sides[1], {sides[1]})
+            groups.update(dict.fromkeys(joined, joined))
+        else:
+            spoilt.update(sides)
+    for group in {id(g): g for g in groups.values()}.values():
+        left = tuple(sorted(s.parameter for s in group if s.side == COLUMNS))
+        right = tuple(sorted(s.parameter for s in group if s.side == ROWS))
+        if not group & spoilt and not set(left) & set(right):
+            yield Mixing(left, right)
+
+
+def _solve(
+    meetings: list[Meeting], movable: frozenset[str], known: Iterable[dict[Side, int]] = ()
+) -> list[Scaling]:
+    """A basis of the powers that add up to 0 at every meeting, beyond those already known."""
+    sides = list(dict.fromkeys(s for m in meetings for s, _ in m if s.parameter in movable))
+    if not sides:
+        return []
+    column = {side: i for i, side in enumerate(sides)}
+    equations = sp.zeros(len(meetings), len(sides))
+    for row, meeting in enumerate(meetings):
+        for side, exponent in meeting:
+            if side in column:
+                equations[row, column[side]] += exponent
+    basis = [[powers.get(side, 0) for side in sides] for powers in known]
+    found = []
+    for vector in equations.nullspace():
+        if sp.Matrix([*basis, list(vector)]).rank() > sp.Matrix(basis).rank():
+            basis.append(list(vector))
+            scale = lcm(*(int(entry.q) for entry in vector))
+            powers = ((side, int(entry * scale)) for side, entry in zip(sides, vector, strict=True))
+            found.append(Scaling(tuple((side, power) for side, power in powers if power)))
+    return found
+
+
+def _whole_powers(symmetry: Scaling | Mixing) -> dict[Side, int]:
+    """The powers of whole parameters when t is constant, or G a multiple of 1."""
+    powers: dict[Side, int] = {}
+    pairs: Iterable[tuple[str, int]]
+    if isinstance(symmetry, Mixing):
+        pairs = [*((name, -1) for name in symmetry.left), *((name, 1) for name in symmetry.right)]
+    else:
+        pairs = [(side.parameter, power) for side, power in symmetry.powers]
+    for name, power in pairs:
+        powers[Side(name, WHOLE)] = powers.get(Side(name, WHOLE), 0) + power
+    return powers
+
+
+def _independent(symmetries: list[Scaling | Mixing]) -> list[Scaling | Mixing]:
+    """Those with a witness each, so that no direction is counted twice."""
+    kept = list(symmetries)
+    for symmetry in reversed(symmetries):
+        if not witnesses(symmetry, kept):
+            kept.remove(symmetry)
+    return kept
+
+
+def witnesses(symmetry: Scaling | Mixing, among: Iterable[Scaling | Mixing]) -> list[str]:
+    """The parameters moved on one side by this symmetry, and by no other one."""
+    others = [name for other in among if other is not symmetry for name in _moved(other)]
+    mine = _moved(symmetry)
+    return [name for name in dict.fromkeys(mine) if mine.count(name) == 1 and name not in others]
+
+
+def _moved(symmetry: Scaling | Mixing) -> list[str]:
+    if isinstance(symmetry, Mixing):
+        return [*symmetry.left, *symmetry.right]
+    return [side.parameter for side, _ in symmetry.powers]

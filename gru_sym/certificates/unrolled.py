@@ -1,0 +1,204 @@
+"""The exact rank of a layer: from the input sequence to the output sequence, the first state 0.
+
+The theorem of `exact_rank` holds for this map word for word: it, too, is computed from the
+parameters and the data by sums, products and functions. A sample is now a whole sequence, and
+parameters that no output depends on, such as the recurrent kernels in the only step of a sequence
+of length 1, are seen to be idle by their never occurring in a product with something that is not 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from functools import cached_property
+from typing import Literal
+
+from gru_sym.certificates.exact_rank import dependence
+from gru_sym.language.syntax import INPUT
+from gru_sym.layers import Layer
+from gru_sym.normal.field_values import ZERO, Draws, Dual, FieldValues, Key
+from gru_sym.normal.form import normal_form
+from gru_sym.normal.prime_field import Echelon
+
+Observed = Literal["sequence", "last"]
+"""What is seen of a layer: every output, or that of the last step alone."""
+
+Vector = list[Dual]
+
+ParameterEntry = tuple[tuple[int, int], str, int, int]
+"""The set of parameters, as level and direction, then name, row and column."""
+
+
+class UnrolledLayer:
+    """A layer at given sizes, along sequences of a given length.
+
+    >>> from gru_sym import Layer, cell
+    >>> sizes = {"m": 1, "n": 2}
+    >>> layer = UnrolledLayer(Layer(cell("gru.pytorch")), 3, "sequence", sizes)
+    >>> layer.rank(target=26), layer.dependence(), len(layer.touched)
+    (26, '', 30)
+    """
+
+    def __init__(
+        self, layer: Layer, steps: int, observed: Observed, sizes: Mapping[str, int]
+    ) -> None:
+        if not isinstance(layer.num_layers, int):
+            raise ValueError("the rank of a layer needs the number of layers")
+        self.layer, self.steps, self.observed = layer, steps, observed
+        self.levels = layer.num_layers
+        self.shapes = layer.cell.sizes.shapes
+        self.states = normal_form(layer.cell.program, layer.cell.sizes).states
+        self.draws = Draws(seed=1)
+        self.columns: dict[ParameterEntry, int] = {}
+        self.sizes = [sizes_at(layer, level, sizes) for level in range(self.levels)]
+
+    @cached_property
+    def touched(self) -> frozenset[ParameterEntry]:
+        """The entries of parameters that some observed output is computed from."""
+        used = {column for row in self.rows("structure") for column in row}
+        return frozenset(entry for entry, column in self.columns.items() if column in used)
+
+    def size(self, level: int, size: str | int) -> int:
+        """A size at a level of the stack, as a number."""
+        return self.sizes[level].get(size, 1) if isinstance(size, str) else size
+
+    def rows(self, sample: object, parameters: object = 0) -> Iterator[Mapping[int, int]]:
+        """The gradient of every output that is seen."""
+        outputs, _ = self.run(sample, parameters)
+        seen = outputs if self.observed == "sequence" else outputs[-1:]
+        return (entry.gradient for output in seen for entry in output)
+
+    def rank(self, target: int) -> int:
+        """The rank over so many random sequences that it is the target, or three add nothing."""
+        space, idle, number = Echelon(), 0, 0
+        while space.rank != target and idle < 3:
+            before = space.rank
+            for row in self.rows(number):
+                space.add(row)
+            idle = idle + 1 if space.rank == before else 0
+            number += 1
+        return space.rank
+
+    def dependence(self) -> str:
+        """Why the rank is no proved lower bound; empty if it is one."""
+        return dependence(self.arguments)
+
+    def arguments(self, parameters: int, sample: str) -> Mapping[Hashable, Dual]:
+        """The arguments of all functions, by cell copy, step and argument."""
+        return self.run((parameters, sample), ("check", parameters))[1]
+
+    def run(self, sample: object, parameters: object) -> tuple[list[Vector], dict[Hashable, Dual]]:
+        """The outputs of the layer at one random sequence."""
+        width = self.size(0, self.shapes[INPUT][0])
+        sequence = [
+            [Dual(self.draws((sample, t, i)), varies=True) for i in range(width)]
+            for t in range(self.steps)
+        ]
+        arguments: dict[Hashable, Dual] = {}
+        for level in range(self.levels):
+            passes = []
+            for direction in range(self.layer.directions):
+                walk = _Walk(self, level, direction, sample, parameters, arguments)
+                order = sequence if direction == 0 else sequence[::-1]
+                outputs = walk.along(order)
+                passes.append(outputs if direction == 0 else outputs[::-1])
+            sequence = [
+                [e for output in outputs for e in output] for outputs in zip(*passes, strict=True)
+            ]
+        return sequence, arguments
+
+
+class _Walk:
+    """One cell on its way along a sequence."""
+
+    def __init__(
+        self,
+        map_: UnrolledLayer,
+        level: int,
+        direction: int,
+        sample: object,
+        parameters: object,
+        arguments: dict[Hashable, Dual],
+    ) -> None:
+        self.map, self.level, self.direction = map_, level, direction
+        self.copy = parameter_copy(map_.layer, level, direction)
+        self.sample, self.parameters, self.arguments = sample, parameters, arguments
+
+    def along(self, sequence: list[Vector]) -> list[Vector]:
+        """The outputs, one for every input."""
+        cell, outputs = self.map.layer.cell, []
+        data = {state: self._first_state(state) for state in cell.states}
+        for step, values in enumerate(sequence):
+            data = self._step(step, {INPUT: values, **data})
+            outputs.append(data[cell.output])
+        return outputs
+
+    def _first_state(self, state: str) -> Vector:
+        rows = range(self.map.size(self.level, self.map.shapes[state][0]))
+        if not self.map.layer.learn_initial_state:
+            return [ZERO for _ in rows]
+        return [self._parameter((self.level, self.direction), f"{state}0", row, 0) for row in rows]
+
+    def _parameter(self, copy: tuple[int, int], name: str, row: int, column: int) -> Dual:
+        columns = self.map.columns
+        number = columns.setdefault((copy, name, row, column), len(columns))
+        return Dual(self.map.draws((self.parameters, copy, name, row, column)), {number: 1})
+
+    def _step(self, step: int, data: Mapping[str, Vector]) -> dict[str, Vector]:
+        names = frozenset(data)
+
+        def entry(name: str, row: int, column: int) -> Dual:
+            return (
+                data[name][row] if name in data else self._parameter(self.copy, name, row, column)
+            )
+
+        def named(key: Key) -> Hashable:
+            # A function of parameters alone is the same one at every step.
+            return (
+                (self.copy, key)
+                if not key[0].names & names
+                else (self.level, self.direction, step, key)
+            )
+
+        def draw(kind: str, key: Key, varies: bool) -> int:
+            return self.map.draws(
+                (self.parameters, self.sample if varies else None, kind, named(key))
+            )
+
+        values = FieldValues(entry, lambda size: self.map.size(self.level, size), draw, _no_piece)
+        states = {
+            state: [
+                values.polynomial(form, row)
+                for row in range(self.map.size(self.level, self.map.shapes[state][0]))
+            ]
+            for state, form in self.map.states.items()
+        }
+        self.arguments.update(
+            ((kind, named(key)), value) for (kind, key), value in values.independents.items()
+        )
+        return states
+
+
+def _no_piece(function: str, key: Key) -> int:
+    raise ValueError(f"the effective count of a layer with {function} is not settled")
+
+
+def parameter_copy(layer: Layer, level: int, direction: int) -> tuple[int, int]:
+    """Which set of parameters a cell of a layer uses."""
+    distinct = len(
+        {
+            p.name.rpartition("_l")[2].split("_")[0]
+            for p in layer.parameters
+            if p.role != "initial state"
+        }
+    )
+    return min(level, distinct - 1), 0 if layer.share_directions else direction
+
+
+def sizes_at(layer: Layer, level: int, sizes: Mapping[str, int]) -> dict[str, int]:
+    """The sizes of the cell at a level: above the first, the input is the output below."""
+    shapes = layer.cell.sizes.shapes
+    size = shapes[INPUT][0]
+    tied = {shapes[state][0] for state in layer.cell.states}
+    if level == 0 or isinstance(size, int) or size in tied:
+        return dict(sizes)
+    return {**sizes, size: int(layer.output_size.subs(sizes))}

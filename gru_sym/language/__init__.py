@@ -1,0 +1,1 @@
+"""Text -> program: the cell language, its errors, the shapes that are inferred. It knows no cell."""

@@ -1,0 +1,161 @@
+"""The normal form of a cell: every next state as a polynomial, so that equal means equal.
+
+Matrix products are distributed over sums, grouped on the right and freed of numbers and scalars;
+values of the step are put in where they are used; `tanh(a)` is `2 sigmoid(2 a) - 1`, and of
+`sigmoid(a)` and `sigmoid(-a)` one is written through the other. Each rule is an identity for all
+sizes, so two expressions with the same normal form are the same function at every size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import prod
+
+from gru_sym.language.scope import Program
+from gru_sym.language.shapes import Sizes
+from gru_sym.language.syntax import (
+    INPUT,
+    Apply,
+    Expression,
+    MatrixProduct,
+    Minus,
+    Name,
+    Number,
+    Plus,
+    Times,
+)
+from gru_sym.normal.polynomials import (
+    Factor,
+    Function,
+    Polynomial,
+    Product,
+    Symbol,
+    Term,
+    apply,
+    matrix_product,
+    reciprocal,
+)
+
+Linear = Callable[[Polynomial], Polynomial]
+"""What a matrix does to a vector."""
+
+Substitution = Mapping[str, Polynomial | Linear]
+"""What to put for names: a polynomial, or for a matrix what it does to a vector."""
+
+
+def substitute(polynomial: Polynomial, put: Substitution) -> Polynomial:
+    """Put other things for some of the names of a polynomial.
+
+    >>> a, b = Polynomial.symbol("a"), Polynomial.symbol("b")
+    >>> substitute(apply("exp", a) * a, {"a": -b}) == -b * apply("exp", -b)
+    True
+    """
+    if not polynomial.names & put.keys():
+        return polynomial
+    return Polynomial.collect(
+        pair
+        for term, coefficient in polynomial.terms
+        for pair in substitute_term(term, put).scaled(coefficient).terms
+    )
+
+
+def substitute_term(term: Term, put: Substitution) -> Polynomial:
+    """Put other things for some of the names of a term."""
+    result = Polynomial.number(1)
+    for factor, exponent in term:
+        value = _substitute_factor(factor, put)
+        result = result * power(value, exponent)
+    return result
+
+
+def power(base: Polynomial, exponent: int) -> Polynomial:
+    """A power; a negative one only of a single term."""
+    if exponent < 0:
+        if len(base.terms) != 1:
+            raise ValueError("only a single term has a reciprocal in normal form")
+        base = Polynomial.collect((reciprocal(term), 1 / c) for term, c in base.terms)
+    return prod([base] * abs(exponent), start=Polynomial.number(1))
+
+
+def _substitute_factor(factor: Factor, put: Substitution) -> Polynomial:
+    if not factor.names & put.keys():
+        return Polynomial.term(factor)
+    match factor:
+        case Symbol(name=name):
+            value = put[name]
+            if not isinstance(value, Polynomial):
+                raise ValueError(f"{name} occurs where it does not multiply a vector")
+            return value
+        case Function(function=function, argument=argument):
+            return apply(function, substitute(argument, put))
+        case Product(left=left, right=right):
+            vector = substitute_term(right, put)
+            match tuple(left):
+                case ((Symbol(name), 1),) if callable(move := put.get(name)):
+                    return move(vector)
+            return matrix_product(substitute_term(left, put), vector, factor.inner, factor.scalar)
+
+
+@dataclass(frozen=True)
+class NormalForm:
+    """The next states of a cell as polynomials in x, the states and the parameters."""
+
+    states: Mapping[str, Polynomial]
+    values: Mapping[str, Polynomial]
+
+
+def normal_form(
+    program: Program, sizes: Sizes, known: Mapping[str, Polynomial] | None = None
+) -> NormalForm:
+    """Write a cell in normal form; `known` may say what its names stand for.
+
+    >>> from gru_sym import cell
+    >>> one, other = cell("gru.dey_salem"), cell("gru.keras_reset_before")
+    >>> normal_form(one.program, one.sizes).values == normal_form(other.program, other.sizes).values
+    True
+    """
+    writer = FormWriter(program, sizes, known)
+    for equation in program.equations:
+        writer.known[str(equation.target)] = writer.polynomial(equation.expression)
+    return NormalForm(
+        {state: writer.known[f"{state}'"] for state in program.states},
+        {value: writer.known[value] for value in program.values},
+    )
+
+
+class FormWriter:
+    """Reads expressions of a cell as polynomials, knowing what its names stand for."""
+
+    def __init__(
+        self, program: Program, sizes: Sizes, known: Mapping[str, Polynomial] | None = None
+    ) -> None:
+        self.sizes = sizes
+        self.known = (
+            dict(known)
+            if known is not None
+            else {
+                name: Polynomial.symbol(name, name in sizes.scalars)
+                for name in (INPUT, *program.states, *program.parameters)
+            }
+        )
+
+    def polynomial(self, expression: Expression) -> Polynomial:
+        """An expression in normal form."""
+        match expression:
+            case Number(value=value):
+                return Polynomial.number(value)
+            case Name():
+                return self.known[str(expression)]
+            case Minus(operand=operand):
+                return -self.polynomial(operand)
+            case Apply(function=function, argument=argument):
+                return apply(function, self.polynomial(argument))
+            case MatrixProduct(left=left, right=right):
+                inner = self.sizes.shape(left)[1]
+                scalar = self.sizes.shape(expression) == (1, 1)
+                return matrix_product(self.polynomial(left), self.polynomial(right), inner, scalar)
+            case Plus(terms=parts):
+                return Polynomial.collect(p for part in parts for p in self.polynomial(part).terms)
+            case Times(factors=parts):
+                return prod(map(self.polynomial, parts), start=Polynomial.number(1))

@@ -1,0 +1,295 @@
+"""Polynomials in names, functions and matrix products: the arithmetic of the normal form.
+
+A polynomial is a sum of terms, each a rational number times an elementwise product of factors. A
+factor is a name, a function applied to a polynomial, or a matrix product of two terms.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from itertools import product
+
+from gru_sym.language.unification import Size
+
+MAX_TERMS = 20_000
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A parameter, the input, or a state of the step before."""
+
+    name: str
+    scalar: bool = False
+
+    @property
+    def key(self) -> str:
+        """What orders factors, the same in every run."""
+        return self.name
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every name that occurs in the factor."""
+        return frozenset([self.name])
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of a polynomial, elementwise."""
+
+    function: str
+    argument: Polynomial
+
+    @cached_property
+    def key(self) -> str:
+        """What orders factors, the same in every run."""
+        return _digest(self.function, self.argument.key)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every name that occurs in the factor."""
+        return self.argument.names
+
+    @cached_property
+    def scalar(self) -> bool:
+        """Whether the value is a single number."""
+        return all(is_scalar(term) for term, _ in self.argument.terms)
+
+
+@dataclass(frozen=True)
+class Product:
+    """The matrix product `left @ right`; `inner` is the size that they share."""
+
+    left: Term
+    right: Term
+    inner: Size
+    scalar: bool = False
+
+    @cached_property
+    def key(self) -> str:
+        """What orders factors, the same in every run."""
+        return _digest("@", term_key(self.left), term_key(self.right))
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every name that occurs in the factor."""
+        return term_names(self.left) | term_names(self.right)
+
+
+Factor = Symbol | Function | Product
+Term = frozenset[tuple[Factor, int]]
+"""An elementwise product: factors with their exponents. Without factors it is 1."""
+
+ONE: Term = frozenset()
+
+
+def term_key(term: Term) -> str:
+    """What orders terms, the same in every run."""
+    return _digest(*sorted(f"{factor.key}**{exponent}" for factor, exponent in term))
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def term_names(term: Term) -> frozenset[str]:
+    """Every name that occurs in a term."""
+    return frozenset().union(*(factor.names for factor, _ in term))
+
+
+def is_scalar(term: Term) -> bool:
+    """Whether every factor is a single number."""
+    return all(factor.scalar for factor, _ in term)
+
+
+def times(*terms: Term) -> Term:
+    """The elementwise product of terms; equal factors add their exponents."""
+    exponents: dict[Factor, int] = {}
+    for term in terms:
+        for factor, exponent in term:
+            exponents[factor] = exponents.get(factor, 0) + exponent
+    return frozenset((factor, exponent) for factor, exponent in exponents.items() if exponent)
+
+
+def reciprocal(term: Term) -> Term:
+    """One over a term, elementwise."""
+    return frozenset((factor, -exponent) for factor, exponent in term)
+
+
+class TooManyTerms(ValueError):
+    """The normal form has more terms than can be handled."""
+
+    def __init__(self) -> None:
+        super().__init__(f"multiplied out, this cell has more than {MAX_TERMS} terms")
+
+
+@dataclass(frozen=True)
+class Polynomial:
+    """A sum of terms with rational coefficients, none of them zero.
+
+    >>> a = Polynomial.symbol("a")
+    >>> (a + 1) * (a - 1) == a * a - 1
+    True
+    """
+
+    terms: frozenset[tuple[Term, Fraction]]
+
+    @staticmethod
+    def collect(pairs: Iterable[tuple[Term, Fraction]]) -> Polynomial:
+        """The sum of terms with coefficients; equal terms are joined."""
+        total: dict[Term, Fraction] = {}
+        for term, coefficient in pairs:
+            total[term] = total.get(term, Fraction(0)) + coefficient
+        if len(total) > MAX_TERMS:
+            raise TooManyTerms
+        return Polynomial(frozenset((term, c) for term, c in total.items() if c))
+
+    @staticmethod
+    def number(value: int | Fraction) -> Polynomial:
+        """A constant."""
+        return Polynomial.collect([(ONE, Fraction(value))])
+
+    @staticmethod
+    def term(*factors: Factor) -> Polynomial:
+        """The product of factors."""
+        return Polynomial.collect([(times(*(frozenset([(f, 1)]) for f in factors)), Fraction(1))])
+
+    @staticmethod
+    def symbol(name: str, scalar: bool = False) -> Polynomial:
+        """A name by itself."""
+        return Polynomial.term(Symbol(name, scalar))
+
+    @cached_property
+    def key(self) -> str:
+        """What orders polynomials, the same in every run."""
+        return _digest(*sorted(f"{number} {term_key(term)}" for term, number in self.terms))
+
+    @property
+    def ordered(self) -> list[tuple[Term, Fraction]]:
+        """The terms with their numbers, in an order that is the same in every run."""
+        return sorted(self.terms, key=lambda pair: term_key(pair[0]))
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every name that occurs."""
+        return frozenset().union(*(term_names(term) for term, _ in self.terms))
+
+    def __add__(self, other: Polynomial | int) -> Polynomial:
+        right = Polynomial.number(other) if isinstance(other, int) else other
+        return Polynomial.collect([*self.terms, *right.terms])
+
+    def __sub__(self, other: Polynomial | int) -> Polynomial:
+        return self + (-other)
+
+    def __neg__(self) -> Polynomial:
+        return self.scaled(Fraction(-1))
+
+    def __mul__(self, other: Polynomial) -> Polynomial:
+        if len(self.terms) * len(other.terms) > MAX_TERMS:
+            raise TooManyTerms
+        return Polynomial.collect(
+            (times(s, t), p * q) for (s, p), (t, q) in product(self.terms, other.terms)
+        )
+
+    def scaled(self, factor: Fraction) -> Polynomial:
+        """The polynomial times a number."""
+        return Polynomial.collect((term, factor * c) for term, c in self.terms)
+
+    @property
+    def constant(self) -> Fraction | None:
+        """The value, if it is a number."""
+        values = dict(self.terms)
+        return values.get(ONE, Fraction(0)) if values.keys() <= {ONE} else None
+
+
+def apply(function: str, argument: Polynomial) -> Polynomial:
+    """A function of the language, in normal form.
+
+    >>> a = Polynomial.symbol("a")
+    >>> apply("sigmoid", a) + apply("sigmoid", -a) == Polynomial.number(1)
+    True
+    """
+    if function == "identity":
+        return argument
+    if function == "tanh":
+        return apply("sigmoid", argument.scaled(Fraction(2))).scaled(Fraction(2)) - 1
+    if function == "silu":
+        return argument * apply("sigmoid", argument)
+    if (value := argument.constant) is not None and (
+        known := _value_at(function, value)
+    ) is not None:
+        return Polynomial.number(known)
+    # Of a and -a the one with fewer minus signs is kept: sigmoid(b), not 1 - sigmoid(-b).
+    base = min(argument, -argument, key=lambda a: (sum(q < 0 for _, q in a.terms), a.key))
+    applied = Polynomial.term(Function(function, base))
+    return applied if base == argument else _REFLECTED[function](applied, base)
+
+
+_REFLECTED: dict[str, Callable[[Polynomial, Polynomial], Polynomial]] = {
+    "sigmoid": lambda f, a: -f + 1,
+    "hard_sigmoid": lambda f, a: -f + 1,
+    "relu": lambda f, a: f - a,
+    "softplus": lambda f, a: f - a,
+    "exp": lambda f, a: Polynomial.collect((reciprocal(term), c) for term, c in f.terms),
+}
+"""f(-a) in terms of f(a) and a."""
+
+
+def _value_at(function: str, value: Fraction) -> Fraction | None:
+    """The value at a number, where it is rational."""
+    match function:
+        case "sigmoid" if value == 0:
+            return Fraction(1, 2)
+        case "exp" if value == 0:
+            return Fraction(1)
+        case "relu":
+            return max(value, Fraction(0))
+        case "hard_sigmoid":
+            return min(Fraction(1), max(Fraction(0), value / 6 + Fraction(1, 2)))
+    return None
+
+
+def matrix_product(left: Polynomial, right: Polynomial, inner: Size, scalar: bool) -> Polynomial:
+    """`left @ right`, distributed over sums, with numbers and scalars in front."""
+    if len(left.terms) * len(right.terms) > MAX_TERMS:
+        raise TooManyTerms
+    pairs: list[tuple[Term, Fraction]] = []
+    for (s, p), (t, q) in product(left.terms, right.terms):
+        outside = times(_scalars(s), _scalars(t))
+        joined = _join(s - _scalars(s), t - _scalars(t), inner, scalar)
+        pairs.append((times(outside, joined), p * q))
+    return Polynomial.collect(pairs)
+
+
+def _scalars(term: Term) -> Term:
+    return frozenset((factor, exponent) for factor, exponent in term if factor.scalar)
+
+
+def _join(left: Term, right: Term, inner: Size, scalar: bool) -> Term:
+    """One matrix product, grouped on the right: (A @ B) @ x is A @ (B @ x)."""
+    match tuple(left):
+        case ((Product(first, second, between), 1),):
+            return _join(first, _join(second, right, inner, False), between, scalar)
+    if (cancelled := _inverse_pair(left, right)) is not None:
+        return cancelled
+    return frozenset([(Product(left, right, inner, scalar), 1)])
+
+
+def _inverse_pair(left: Term, right: Term) -> Term | None:
+    """What is left of `G^-1 @ (G @ v)`: v."""
+    match tuple(left), tuple(right):
+        case ((Symbol(name), 1),), ((Product(second, rest), 1),):
+            match tuple(second):
+                case ((Symbol(other), 1),) if name in (
+                    other + INVERSE,
+                    other.removesuffix(INVERSE),
+                ):
+                    return rest if name != other else None
+    return None
+
+
+INVERSE = "^-1"
+"""What marks the name of an inverse matrix; no name of a cell contains it."""

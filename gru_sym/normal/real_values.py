@@ -1,0 +1,128 @@
+"""The entries of a normal form at a real point, in ball arithmetic: each lies in its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import mpmath
+
+from gru_sym.normal.polynomials import (
+    Factor,
+    Function,
+    Polynomial,
+    Product,
+    Symbol,
+    Term,
+)
+
+DIGITS = 50
+
+BREAKS = {"relu": (0,), "hard_sigmoid": (-3, 3)}
+"""Where the pieces of piecewise linear functions meet."""
+
+
+class RealPieces:
+    """Which pieces of piecewise linear functions the values at a real point lie strictly inside of.
+
+    `pattern` is what was asked for, and answered, so far.
+    """
+
+    def __init__(
+        self, entries: Callable[[str, int, int], Fraction], size: Callable[[str | int], int]
+    ) -> None:
+        self._values = RealValues(entries, size)
+        self._known: dict[tuple[str, Polynomial, int, int], int] = {}
+
+    @property
+    def pattern(self) -> frozenset[tuple[object, int]]:
+        """All pieces found so far."""
+        return frozenset(self._known.items())
+
+    def __call__(self, function: str, key: tuple[Polynomial, int, int]) -> int:
+        """The number of breaks below the argument."""
+        if (function, *key) not in self._known:
+            ball = self._values.polynomial(*key)
+            if any(ball.a <= at <= ball.b for at in BREAKS[function]):
+                raise ArithmeticError(f"an argument of {function} is too near to one of its breaks")
+            self._known[(function, *key)] = sum(ball.a > at for at in BREAKS[function])
+        return self._known[(function, *key)]
+
+
+class RealValues:
+    """One evaluation of a cell at rational numbers, with 50 digits and proved error bounds.
+
+    Parameters
+    ----------
+    entries : the rational value of a name at a row and column.
+    size : the number that a size stands for.
+    """
+
+    def __init__(
+        self, entries: Callable[[str, int, int], Fraction], size: Callable[[str | int], int]
+    ) -> None:
+        self.entries = entries
+        self.size = size
+        self.balls = mpmath.MPIntervalContext()
+        self.balls.dps = DIGITS
+        self._known: dict[tuple[Factor, int, int], Any] = {}
+
+    def rational(self, number: Fraction) -> Any:
+        """The interval of a rational number."""
+        return self.balls.mpf(number.numerator) / number.denominator
+
+    def polynomial(self, polynomial: Polynomial, row: int, column: int = 0) -> Any:
+        """One entry of a polynomial."""
+        total = self.balls.mpf(0)
+        for term, number in polynomial.ordered:
+            total += self.rational(number) * self.term(term, row, column)
+        return total
+
+    def term(self, term: Term, row: int, column: int) -> Any:
+        """One entry of a term."""
+        product = self.balls.mpf(1)
+        for factor, exponent in term:
+            product *= self.factor(factor, row, column) ** exponent
+        return product
+
+    def factor(self, factor: Factor, row: int, column: int) -> Any:
+        """One entry of a factor."""
+        if factor.scalar:
+            row = column = 0
+        key = (factor, row, column)
+        if key not in self._known:
+            self._known[key] = self._compute(factor, row, column)
+        return self._known[key]
+
+    def _compute(self, factor: Factor, row: int, column: int) -> Any:
+        match factor:
+            case Symbol(name=name):
+                return self.rational(self.entries(name, row, column))
+            case Function(function=function, argument=argument):
+                return self._function(function, self.polynomial(argument, row, column))
+            case Product(left=left, right=right):
+                return sum(
+                    (
+                        self.term(left, row, k) * self.term(right, k, column)
+                        for k in range(self.size(factor.inner))
+                    ),
+                    self.balls.mpf(0),
+                )
+
+    def _function(self, function: str, a: Any) -> Any:
+        match function:
+            case "sigmoid":
+                return 1 / (1 + self.balls.exp(-a))
+            case "exp":
+                return self.balls.exp(a)
+            case "softplus":
+                return self.balls.log(1 + self.balls.exp(a))
+            case "relu":
+                return self._between(a, low=0)
+            case _:
+                return self._between(a / 6 + self.rational(Fraction(1, 2)), low=0, high=1)
+
+    def _between(self, a: Any, low: int, high: float = float("inf")) -> Any:
+        """min(high, max(low, a)), at both ends of the interval."""
+        return self.balls.mpf([min(max(end, low), high) for end in (a.a, a.b)])

@@ -1,1 +1,0 @@
-"""What redundant biases do while a layer is trained, and how to take them out."""
