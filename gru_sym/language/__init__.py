@@ -1,1 +1,1 @@
-"""Text -> program: the cell language, its errors, the shapes that are inferred. It knows no cell."""
+"""Text -> program: the cell language, its errors, the inferred shapes. It knows no cell."""
