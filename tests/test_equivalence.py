@@ -104,3 +104,10 @@ def test_other_ways_to_write_the_same():
     b = Cell("h' = (h - tanh(V @ x)) * sigmoid(b + W @ x) + tanh(V @ x)")
     assert equivalent(a, b)
     assert equivalent(b, a)
+
+
+def test_a_bias_inferred_to_be_one_number_is_one_number():
+    a = Cell("z = w @ x + b\nh' = U @ (z * h)\nz: 1")
+    b = Cell("z = w @ x + b\nh' = z * (U @ h)\nz: 1")
+    assert isinstance(equivalent(a, b), Proof) and isinstance(equivalent(b, a), Proof)
+    assert isinstance(equivalent(a, Cell(b.text.replace("+ b", "- b"))), Refutation)

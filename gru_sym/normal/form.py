@@ -135,7 +135,7 @@ class FormWriter:
             dict(known)
             if known is not None
             else {
-                name: Polynomial.symbol(name, name in sizes.scalars)
+                name: Polynomial.symbol(name, sizes.shapes[name] == (1, 1))
                 for name in (INPUT, *program.states, *program.parameters)
             }
         )
@@ -153,8 +153,10 @@ class FormWriter:
                 return apply(function, self.polynomial(argument))
             case MatrixProduct(left=left, right=right):
                 inner = self.sizes.shape(left)[1]
-                scalar = self.sizes.shape(expression) == (1, 1)
-                return matrix_product(self.polynomial(left), self.polynomial(right), inner, scalar)
+                factors = self.polynomial(left), self.polynomial(right)
+                if inner == 1 == self.sizes.shape(right)[1]:
+                    return factors[0] * factors[1]  # a column times one number
+                return matrix_product(*factors, inner, self.sizes.shape(expression) == (1, 1))
             case Plus(terms=parts):
                 return Polynomial.collect(p for part in parts for p in self.polynomial(part).terms)
             case Times(factors=parts):
