@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from gru_sym.functions import FUNCTIONS
 from gru_sym.normal.polynomials import (
     Factor,
     Function,
@@ -52,14 +53,7 @@ Draw = Callable[[str, Key, bool], int]
 Piece = Callable[[str, Key], int]
 """Which of its pieces, counted from the left, a piecewise linear function is on at a key."""
 
-PIECES: dict[str, tuple[tuple[Fraction, Fraction], ...]] = {
-    "relu": ((Fraction(0), Fraction(0)), (Fraction(1), Fraction(0))),
-    "hard_sigmoid": (
-        (Fraction(0), Fraction(0)),
-        (Fraction(1, 6), Fraction(1, 2)),
-        (Fraction(0), Fraction(1)),
-    ),
-}
+PIECES = {name: f.pieces for name, f in FUNCTIONS.items() if f.pieces}
 """Slope and intercept of every piece."""
 
 
@@ -170,7 +164,9 @@ class FieldValues:
                 logarithm = _chain(argument, self.draw("softplus", key, argument.varies), s)
                 self.independents["softplus", key] = logarithm
                 return logarithm
-        raise AssertionError(f"{factor.function} is written through the others in normal form")
+        raise ValueError(
+            f"{factor.function} is not an exponential or linear on pieces: no exact rank"
+        )
 
 
 def _chain(argument: Dual, value: int, slope: int) -> Dual:
