@@ -79,7 +79,7 @@ class Algebra:
                 inner = self.expression(argument)
                 if function == "identity":
                     return inner
-                apply = FUNCTIONS[function]
+                apply = FUNCTIONS[function].symbolic
                 return inner.applyfunc(apply) if isinstance(inner, sp.MatrixExpr) else apply(inner)
             case MatrixProduct(left=left, right=right):
                 return self.expression(left) * self.expression(right)

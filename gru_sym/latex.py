@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 from math import prod
 
-from gru_sym.functions import LATEX
+from gru_sym.functions import FUNCTIONS
 from gru_sym.language.scope import Program
 from gru_sym.language.shapes import Sizes
 from gru_sym.language.syntax import (
@@ -91,7 +91,7 @@ class LatexWriter:
             case Minus(operand=operand):
                 return "-" + self._grouped(operand, Plus, Minus)
             case Apply(function=function, argument=argument):
-                return LATEX[function] + _bracket(self.expression(argument))
+                return FUNCTIONS[function].latex + _bracket(self.expression(argument))
             case MatrixProduct(left=left, right=right):
                 # A product is grouped on the right, where `@` would otherwise regroup it.
                 kernel = self._grouped(left, Plus, Times, Minus)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import reduce
 from operator import add, mul
 from typing import Any
 
 from gru_sym.certificates.absorption import Elimination, Pivot
 from gru_sym.certificates.sites import HOLE
+from gru_sym.functions import FUNCTIONS
 from gru_sym.normal.polynomials import (
     Factor,
     Function,
@@ -22,12 +22,7 @@ from gru_sym.normal.polynomials import (
 
 Arrays = Mapping[str, Any]
 
-ELEMENTWISE: dict[str, Callable[[Any], Any]] = {
-    "sigmoid": lambda a: 1 / (1 + math.e**-a),
-    "exp": lambda a: math.e**a,
-    "relu": lambda a: (a + abs(a)) / 2,
-    "hard_sigmoid": lambda a: (abs(a + 3) - abs(a - 3)) / 12 + 0.5,
-}
+ELEMENTWISE = {name: f.plain for name, f in FUNCTIONS.items() if f.plain is not None}
 
 
 def recomputed(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import blake2b
 
+from gru_sym.functions import FUNCTIONS
 from gru_sym.normal.exponents import Exponents
 from gru_sym.normal.polynomials import (
     Factor,
@@ -53,14 +54,7 @@ E = "exp(1)", (Polynomial.number(1), 0, 0)
 Piece = Callable[[str, Key], int]
 """Which of its pieces, counted from the left, a piecewise linear function is on at a key."""
 
-PIECES: dict[str, tuple[tuple[Fraction, Fraction], ...]] = {
-    "relu": ((Fraction(0), Fraction(0)), (Fraction(1), Fraction(0))),
-    "hard_sigmoid": (
-        (Fraction(0), Fraction(0)),
-        (Fraction(1, 6), Fraction(1, 2)),
-        (Fraction(0), Fraction(1)),
-    ),
-}
+PIECES = {name: f.pieces for name, f in FUNCTIONS.items() if f.pieces}
 """Slope and intercept of every piece."""
 
 
@@ -194,7 +188,9 @@ class FieldValues:
                 logarithm = _chain(argument, self.draw("softplus", key, argument.varies), s)
                 self.independents["softplus", key] = logarithm
                 return logarithm
-        raise AssertionError(f"{factor.function} is written through the others in normal form")
+        raise ValueError(
+            f"{factor.function} is not an exponential or linear on pieces: no exact rank"
+        )
 
     def _exponential(self, argument: Polynomial, row: int, column: int) -> int:
         """exp(argument), as a product of powers of the exponentials of the basis."""

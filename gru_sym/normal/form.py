@@ -34,7 +34,6 @@ from gru_sym.normal.polynomials import (
     Term,
     apply,
     matrix_product,
-    reciprocal,
 )
 
 Linear = Callable[[Polynomial], Polynomial]
@@ -71,11 +70,7 @@ def substitute_term(term: Term, put: Substitution) -> Polynomial:
 
 def power(base: Polynomial, exponent: int) -> Polynomial:
     """A power; a negative one only of a single term."""
-    if exponent < 0:
-        if len(base.terms) != 1:
-            raise ValueError("only a single term has a reciprocal in normal form")
-        base = Polynomial.collect((reciprocal(term), 1 / c) for term, c in base.terms)
-    return prod([base] * abs(exponent), start=Polynomial.number(1))
+    return base**exponent
 
 
 def _substitute_factor(factor: Factor, put: Substitution) -> Polynomial:

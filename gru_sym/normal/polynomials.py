@@ -7,12 +7,14 @@ factor is a name, a function applied to a polynomial, or a matrix product of two
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import product
+from math import prod
 
+from gru_sym.functions import FUNCTIONS
 from gru_sym.language.unification import Size
 
 MAX_TERMS = 20_000
@@ -194,6 +196,15 @@ class Polynomial:
             (times(s, t), p * q) for (s, p), (t, q) in product(self.terms, other.terms)
         )
 
+    def __pow__(self, exponent: int) -> Polynomial:
+        """A power; a negative one only of a single term."""
+        base = self
+        if exponent < 0:
+            if len(base.terms) != 1:
+                raise ValueError("only a single term has a reciprocal in normal form")
+            base = Polynomial.collect((reciprocal(term), 1 / c) for term, c in base.terms)
+        return prod([base] * abs(exponent), start=Polynomial.number(1))
+
     def scaled(self, factor: Fraction) -> Polynomial:
         """The polynomial times a number."""
         return Polynomial.collect((term, factor * c) for term, c in self.terms)
@@ -212,44 +223,19 @@ def apply(function: str, argument: Polynomial) -> Polynomial:
     >>> apply("sigmoid", a) + apply("sigmoid", -a) == Polynomial.number(1)
     True
     """
-    if function == "identity":
-        return argument
-    if function == "tanh":
-        return apply("sigmoid", argument.scaled(Fraction(2))).scaled(Fraction(2)) - 1
-    if function == "silu":
-        return argument * apply("sigmoid", argument)
-    if (value := argument.constant) is not None and (
-        known := _value_at(function, value)
-    ) is not None:
-        return Polynomial.number(known)
+    record = FUNCTIONS[function]
+    if record.written is not None:
+        rewritten: Polynomial = record.written(argument, apply)
+        return rewritten
+    if (number := argument.constant) is not None and (value := record.value(number)) is not None:
+        return Polynomial.number(value)
+    if record.reflection is None:
+        return Polynomial.term(Function(function, argument))
     # Of a and -a the one with fewer minus signs is kept: sigmoid(b), not 1 - sigmoid(-b).
     base = min(argument, -argument, key=lambda a: (sum(q < 0 for _, q in a.terms), a.key))
     applied = Polynomial.term(Function(function, base))
-    return applied if base == argument else _REFLECTED[function](applied, base)
-
-
-_REFLECTED: dict[str, Callable[[Polynomial, Polynomial], Polynomial]] = {
-    "sigmoid": lambda f, a: -f + 1,
-    "hard_sigmoid": lambda f, a: -f + 1,
-    "relu": lambda f, a: f - a,
-    "softplus": lambda f, a: f - a,
-    "exp": lambda f, a: Polynomial.collect((reciprocal(term), c) for term, c in f.terms),
-}
-"""f(-a) in terms of f(a) and a."""
-
-
-def _value_at(function: str, value: Fraction) -> Fraction | None:
-    """The value at a number, where it is rational."""
-    match function:
-        case "sigmoid" if value == 0:
-            return Fraction(1, 2)
-        case "exp" if value == 0:
-            return Fraction(1)
-        case "relu":
-            return max(value, Fraction(0))
-        case "hard_sigmoid":
-            return min(Fraction(1), max(Fraction(0), value / 6 + Fraction(1, 2)))
-    return None
+    reflected: Polynomial = record.reflection(applied, base)
+    return applied if base == argument else reflected
 
 
 def matrix_product(left: Polynomial, right: Polynomial, inner: Size, scalar: bool) -> Polynomial:
