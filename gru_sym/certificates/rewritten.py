@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from gru_sym.language.syntax import (
     Number,
     Plus,
     Times,
+    children,
     names,
 )
 from gru_sym.layers import Layer
@@ -134,60 +136,75 @@ class _Member:
         return None
 
 
-def observed_alone(cell: Cell, hidden: frozenset[str]) -> Cell | None:
-    """The next states that are seen, with all states of the step before as parameters.
+def one_step(cell: Cell, seen: tuple[str, ...]) -> Cell | None:
+    """Some next states as functions of the input alone: the states are parameters, too.
 
-    A kernel times a seen state becomes one vector: at a fixed state it is one, and any value will
-    do. None if this is no cell.
+    A kernel that only multiplies one state becomes one vector: at fixed states it is no more, and
+    it can be any vector. None if this is no cell.
 
     >>> from gru_sym import cell
-    >>> print(observed_alone(cell("lstm.keras"), frozenset("c")).text)
+    >>> print(one_step(cell("lstm.keras"), ("h",)).text)
     i__ = sigmoid((W_i @ x) + U_i__h + b_i)
     f__ = sigmoid((W_f @ x) + U_f__h + b_f)
     g__ = tanh((W_c @ x) + U_c__h + b_c)
     o__ = sigmoid((W_o @ x) + U_o__h + b_o)
     c__next = (f__ * c__) + (i__ * g__)
     h__next' = o__ * tanh(c__next)
+    c__: n
+    c__next: n
     h__next: n
     """
-    program = cell.program
-    shapes = cell.sizes.shapes
+    program, shapes = cell.program, cell.sizes.shapes
+    merged = _kernels_of_one_state(cell)
 
     def spelled(expression: Expression) -> str | None:
         match expression:
-            case MatrixProduct(left=Name(name=kernel), right=Name(name=state, primed=False)) if (
-                kernel in program.parameters and state in cell.states and state not in hidden
-            ):
+            case MatrixProduct(left=Name(name=kernel), right=Name(name=state)) if kernel in merged:
                 return f"{kernel}__{state}"
-            case Name(name=name, primed=primed):
-                if name in cell.states:
-                    return f"{name}__next" if primed else f"{name}__"
-                return f"{name}__" if name in program.values else name
+            case Name(name=name, primed=primed) if name in cell.states:
+                return f"{name}__next" if primed else f"{name}__"
+            case Name(name=name) if name in program.values:
+                return f"{name}__"
         return None
 
-    seen = {state for state in cell.states if state not in hidden}
-    needed = set(seen)
+    needed = {f"{state}'" for state in seen}
     lines: list[str] = []
     for equation in reversed(program.equations):
         target = equation.target
-        if target.name in needed and (target.primed or target.name in program.values):
-            needed |= {
-                name.name
-                for name in names(equation.expression)
-                if name.primed or name.name in program.values
-            }
-            left = f"{target.name}__next" if target.primed else f"{target.name}__"
+        if str(target) in needed:
+            needed |= {str(name) for name in names(equation.expression)}
+            left = spelled(target) or ""
             mark = "'" if target.name in seen else ""
             lines.append(f"{left}{mark} = {rendered(equation.expression, spelled)}")
     lines.reverse()
-    lines.extend(f"{state}__next: {shapes[state][0]}" for state in cell.states if state in seen)
-    for declaration in program.declarations:
-        if declaration.name in program.parameters or declaration.name == INPUT:
-            lines.append(f"{declaration.name}: {declaration.size}")
+    text = "\n".join(lines)
+    sizes = {f"{s}__{ending}": shapes[s][0] for s in cell.states for ending in ("", "next")}
+    sizes |= {d.name: d.size for d in program.declarations if d.name not in cell.states}
+    lines += [f"{name}: {size}" for name, size in sizes.items() if re.search(rf"\b{name}\b", text)]
     try:
         return Cell("\n".join(lines), cell.name)
     except CellError:
         return None
+
+
+def _kernels_of_one_state(cell: Cell) -> set[str]:
+    """The parameters that occur only in products `K @ h`, with one state h of the step before."""
+    uses: dict[str, set[str]] = {}
+    pending = [(e.expression, "") for e in cell.program.equations]
+    while pending:
+        expression, read = pending.pop()
+        match expression:
+            case Name(name=name):
+                uses.setdefault(name, set()).add(read)
+            case MatrixProduct(left=Name() as left, right=Name(name=state, primed=False) as right):
+                pending += [(left, state), (right, "")]
+            case _:
+                pending += [(child, "") for child in children(expression)]
+    return {
+        name
+        for name in cell.program.parameters
+        if len(uses[name]) == 1 and uses[name] <= set(cell.states)
+    }
 
 
 def rendered(expression: Expression, spelled: Spelled) -> str:
