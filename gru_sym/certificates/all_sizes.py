@@ -39,10 +39,8 @@ from dataclasses import dataclass
 from itertools import islice, product
 from math import prod
 
-import sympy as sp
-
-from gru_sym.certificates.exact_rank import Entry, Search, System
-from gru_sym.certificates.families import Family, MixingFamily
+from gru_sym.certificates.exact_rank import Search, System
+from gru_sym.certificates.families import MixingFamily
 from gru_sym.certificates.finding import Redundancy
 from gru_sym.certificates.fixing import Rule, entries, rules
 from gru_sym.certificates.locality import locality, rows_vanish
@@ -115,7 +113,9 @@ def _on_grid(system: System, rule: Rule) -> Verdict:
         if reason := failing(system, rule, sizes):
             return Verdict(reason=reason)
     shown = "; ".join(", ".join(f"{name} = {value}" for name, value in s.items()) for s in grid)
-    return Verdict(f"all sizes, from exact ranks at {shown}" if base else "its one size, by exact rank")
+    return Verdict(
+        f"all sizes, from exact ranks at {shown}" if base else "its one size, by exact rank"
+    )
 
 
 def failing(system: System, rule: Rule, sizes: Mapping[str, int]) -> str:
@@ -158,19 +158,20 @@ def base_sizes(system: System, rule: Rule = ()) -> dict[str, int]:
     for fixed in rule:
         for size in fixed.anchors(system.shapes):
             most[size] += 1
-    for factors in system.factors.values():
-        if isinstance(factors.inner, str):
-            most[factors.inner] = _generic_rank(system, most)
-    return dict(sorted(most.items()))
+    inner = {f.inner for f in system.factors.values() if isinstance(f.inner, str)}
+    return dict(sorted((most | {size: _generic(system, size, most) for size in inner}).items()))
 
 
-def _generic_rank(system: System, most: Mapping[str, int]) -> int:
-    """From which inner size on all products of kernels have small parts that are any matrices."""
+def _generic(system: System, inner: str, most: Mapping[str, int]) -> int:
+    """The inner size from which on all small parts of products of kernels are any matrices."""
     rows: dict[str, int] = {}
     columns: dict[str, int] = {}
     for name, factors in system.factors.items():
-        above, below = (most.get(s, 1) if isinstance(s, str) else s for s in system.shapes[name])
-        rows[factors.left], columns[factors.right] = above, below
+        if factors.inner == inner:
+            above, below = (
+                most.get(s, 1) if isinstance(s, str) else s for s in system.shapes[name]
+            )
+            rows[factors.left], columns[factors.right] = above, below
     return min(sum(rows.values()), sum(columns.values()))
 
 

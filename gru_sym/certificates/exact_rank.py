@@ -74,11 +74,11 @@ class Pieces(Protocol):
 
 
 class FreePieces:
-    """Pieces chosen at random."""
+    """Pieces chosen at random: for every unit, or one for all units, which makes fewer patterns."""
 
-    def __init__(self, draws: Draws, sample: object) -> None:
-        self._draws, self._sample = draws, sample
-        self._known: dict[tuple[str, Key], int] = {}
+    def __init__(self, draws: Draws, sample: object, one_for_all: bool) -> None:
+        self._draws, self._sample, self._one_for_all = draws, sample, one_for_all
+        self._known: dict[tuple[object, ...], int] = {}
 
     @property
     def pattern(self) -> frozenset[tuple[object, int]]:
@@ -87,10 +87,11 @@ class FreePieces:
 
     def __call__(self, function: str, key: Key) -> int:
         """The number of the piece."""
-        if (function, key) not in self._known:
-            drawn = self._draws(("piece", self._sample, function, key))
-            self._known[function, key] = drawn % len(PIECES[function])
-        return self._known[function, key]
+        asked = (function, key[0]) if self._one_for_all else (function, *key)
+        if asked not in self._known:
+            drawn = self._draws(("piece", self._sample, *asked))
+            self._known[asked] = drawn % len(PIECES[function])
+        return self._known[asked]
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class System:
     @cached_property
     def exponents(self) -> Exponents:
         """The arguments of its functions, in a basis."""
-        return Exponents.of_functions(self.states.values())
+        return Exponents.of_functions(self.states.values(), self.data)
 
     @cached_property
     def kinks(self) -> frozenset[str]:
@@ -192,6 +193,7 @@ class Search:
         piece: Piece,
         support: Support | None = None,
         parameters: object = 0,
+        differentiated: bool = True,
     ) -> FieldValues:
         """The system at a random sample; data outside the support are 0."""
         draws, columns, factors = self.draws, self.columns, self.system.factors
@@ -210,7 +212,7 @@ class Search:
                 )
             else:
                 value = draws((parameters, name, row, column))
-            return Dual(value % PRIME, {columns[name, row, column]: 1})
+            return Dual(value % PRIME, {columns[name, row, column]: 1} if differentiated else {})
 
         def draw(kind: str, key: Key, varies: bool) -> int:
             return draws((parameters, sample if varies else None, kind, key))
@@ -227,7 +229,7 @@ class Search:
     def pieces(self, sample: object) -> Pieces:
         """Which pieces of the piecewise linear functions a sample uses."""
         if self.free_pieces:
-            return FreePieces(self.draws, sample)
+            return FreePieces(self.draws, sample, one_for_all=self.system.kinks_inside)
         return RealPieces(partial(self._real_entry, sample), self.size)
 
     def _real_entry(self, sample: object, name: str, row: int, column: int) -> Fraction:
@@ -244,7 +246,9 @@ class Search:
     def _all_pieces_occur(self, output: tuple[str, int]) -> bool:
         values = self.values("kinks", _at_work)
         values.polynomial(self.system.states[output[0]], output[1])
-        places = [(name, i) for name in self.system.data for i in range(self.size(self._rows(name)))]
+        places = [
+            (name, i) for name in self.system.data for i in range(self.size(self._rows(name)))
+        ]
         samples = [
             self.values("kinks", _at_work, frozenset(support)) for support in ([], *zip(places))
         ]

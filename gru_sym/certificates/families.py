@@ -1,27 +1,43 @@
-"""Families of redundant directions: what they move, how many they are, how to walk along them."""
+"""Families of redundant directions: what they move, how many they are, how to walk along them.
+
+A family is proved for all sizes: the moved parameters have the shapes of the parameters, and put
+into the next states they give back the same normal form.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import sympy as sp
 
 from gru_sym.certificates.absorption import Elimination
 from gru_sym.certificates.arrays import as_columns, recomputed
-from gru_sym.certificates.symmetry import COLUMNS, ROWS, WHOLE, Mixing, Scaling
+from gru_sym.certificates.exact_rank import Entry
+from gru_sym.certificates.symmetry import COLUMNS, ROWS, WHOLE, Mixing, Scaling, Side
+from gru_sym.language.shapes import Shape, Sizes
 from gru_sym.language.unification import Size
 from gru_sym.normal.form import Linear, Substitution, power, substitute
 from gru_sym.normal.polynomials import (
     INVERSE,
+    POSITIVE,
+    Function,
     Polynomial,
+    Product,
+    Symbol,
+    Term,
     matrix_product,
 )
+from gru_sym.normal.prime_field import residue
 
 Arrays = Mapping[str, Any]
 """Arrays of NumPy, PyTorch or alike by the names of the cell's parameters."""
+
+# No name of a cell contains these characters.
+FACTOR, SHIFT, DATA = "t*", "s*", "[]"
 
 
 @dataclass(frozen=True)
@@ -44,6 +60,11 @@ class Family(ABC):
     def exact(self) -> sp.Expr:
         """The count at all sizes, where `count` holds only for some."""
         return self.count
+
+    @property
+    def witnesses(self) -> tuple[str, ...]:
+        """Parameters that it moves in every direction, and that no other family moves."""
+        return self.parameters
 
     def __repr__(self) -> str:
         return f"<{self.count} directions: {self.sentence}>"
@@ -77,13 +98,61 @@ class Family(ABC):
     def substitution(self) -> Substitution:
         """The same move as polynomials, by symbols."""
 
+    @abstractmethod
+    def directions(self, tangent: Tangent) -> Iterator[Mapping[Entry, int]]:
+        """A basis of the directions at random parameters, modulo the prime, without the pivots."""
+
     def proves(self, states: Mapping[str, Polynomial]) -> bool:
-        """Whether the next states, with the moved parameters put in, come out as they were."""
+        """Whether the moved parameters keep their shapes, and the next states are as they were."""
         try:
             put = self.elimination.compensate(self.substitution())
-            return all(substitute(state, put) == state for state in states.values())
         except ValueError:
             return False
+        if not all(self._keeps_shape(name, value) for name, value in put.items()):
+            return False
+        return all(substitute(state, put) == state for state in states.values())
+
+    def _keeps_shape(self, name: str, value: Polynomial | Linear) -> bool:
+        sizes = self.elimination.sizes
+        rows, _ = sizes.shapes[name]
+        if callable(value):
+            value = value(Polynomial.symbol(DATA))
+        found = {size for term, _ in value.terms for size in self._row_sizes(term)}
+        return found - {1} <= ({rows} - {1})
+
+    def _row_sizes(self, term: Term) -> Iterator[Size]:
+        """The numbers of rows of what a term multiplies elementwise."""
+        shapes = self.elimination.sizes.shapes
+        for factor, _ in term:
+            if factor.scalar:
+                continue
+            match factor:
+                case Symbol(name):
+                    yield shapes[name][0] if name in shapes else self.symbols[name]
+                case Function(argument=argument):
+                    for inside, _ in argument.terms:
+                        yield from self._row_sizes(inside)
+                case Product(left=left):
+                    yield from self._row_sizes(left)
+
+    @property
+    @abstractmethod
+    def symbols(self) -> Mapping[str, Size]:
+        """The symbols of the substitution, with their numbers of rows."""
+
+
+@dataclass(frozen=True)
+class Tangent:
+    """Random residues for the entries of parameters, at given sizes."""
+
+    shapes: Mapping[str, Shape]
+    size: Callable[[Size], int]
+    value: Callable[[Entry], int]
+
+    def entries(self, name: str) -> Iterator[Entry]:
+        """The entries of a parameter."""
+        rows, columns = map(self.size, self.shapes[name])
+        return ((name, i, j) for i in range(rows) for j in range(columns))
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,12 +170,68 @@ class Absorption(Family):
         scalars = self.elimination.sizes.scalars
         return {name: Polynomial.symbol(f"{name}*", name in scalars) for name in self.free}
 
+    @property
+    def symbols(self) -> Mapping[str, Size]:
+        """One for each free parameter."""
+        return {f"{name}*": self.elimination.sizes.shapes[name][0] for name in self.free}
+
+    def directions(self, tangent: Tangent) -> Iterator[Mapping[Entry, int]]:
+        """One for each entry of what is free."""
+        return ({entry: 1} for name in self.free for entry in tangent.entries(name))
+
+
+@dataclass(frozen=True, repr=False)
+class ShiftFamily(Family):
+    """Parameters that only occur in sums, and in these with numbers that depend on each other."""
+
+    multiples: Mapping[str, Fraction]
+    alone: tuple[str, ...]
+
+    @property
+    def witnesses(self) -> tuple[str, ...]:
+        """Parameters that no other family moves."""
+        return self.alone
+
+    def move(self, parameters: Arrays, *by: Any) -> dict[str, Any]:
+        """Add multiples of one array to all of them."""
+        (shift,) = by
+        return {name: parameters[name] + float(q) * shift for name, q in self.multiples.items()}
+
+    def substitution(self) -> Substitution:
+        """Add multiples of one symbol."""
+        put: dict[str, Polynomial | Linear] = {}
+        for name, number in self.multiples.items():
+            scalar = name in self.elimination.sizes.scalars
+            shift = Polynomial.symbol(SHIFT, scalar).scaled(number)
+            whole = Polynomial.symbol(name, scalar) + shift
+            put[name] = whole
+            if (columns := self.elimination.sizes.shapes[name][1]) != 1:
+                row = self.elimination.sizes.shapes[name][0] == 1
+                put[name] = _linear(whole, columns, row)
+        return put
+
+    @property
+    def symbols(self) -> Mapping[str, Size]:
+        """The shift."""
+        return {SHIFT: self.elimination.sizes.shapes[self.parameters[0]][0]}
+
+    def directions(self, tangent: Tangent) -> Iterator[Mapping[Entry, int]]:
+        """One for each entry of the shift."""
+        for _, i, j in tangent.entries(self.parameters[0]):
+            yield {(name, i, j): residue(q) for name, q in self.multiples.items()}
+
 
 @dataclass(frozen=True, repr=False)
 class ScalingFamily(Family):
     """Factors that cancel."""
 
     scaling: Scaling
+    alone: tuple[str, ...]
+
+    @property
+    def witnesses(self) -> tuple[str, ...]:
+        """Parameters with one moved side that no other family moves."""
+        return self.alone
 
     def move(self, parameters: Arrays, *by: Any) -> dict[str, Any]:
         """Multiply each side by its power of the vector."""
@@ -122,7 +247,7 @@ class ScalingFamily(Family):
     def substitution(self) -> Substitution:
         """Multiply each side by its power of a vector t, or of a number t."""
         whole = any(side.side == WHOLE for side, _ in self.scaling.powers)
-        t = Polynomial.symbol("t", whole)
+        t = Polynomial.symbol(POSITIVE if self.scaling.positive else FACTOR, whole)
         put: dict[str, Polynomial | Linear] = {}
         for name in self.parameters:
             powers = {s.side: p for s, p in self.scaling.powers if s.parameter == name}
@@ -135,7 +260,42 @@ class ScalingFamily(Family):
         if WHOLE in powers or columns == 1:
             return symbol * power(t, powers.get(WHOLE, 0) or powers.get(ROWS, 0))
         rows, behind = power(t, powers.get(ROWS, 0)), power(t, powers.get(COLUMNS, 0))
-        return lambda data: rows * matrix_product(symbol, behind * data, columns, False)
+        row = self.elimination.sizes.shapes[name][0] == 1
+        return lambda data: rows * matrix_product(symbol, behind * data, columns, row)
+
+    @property
+    def symbols(self) -> Mapping[str, Size]:
+        """The vector of factors."""
+        return dict.fromkeys((FACTOR, POSITIVE), _index(self.scaling, self.elimination.sizes))
+
+    def _keeps_shape(self, name: str, value: Polynomial | Linear) -> bool:
+        sizes = self.elimination.sizes
+        index = _index(self.scaling, sizes)
+        return super()._keeps_shape(name, value) and all(
+            side.side == WHOLE or _size_of(side, sizes) == index for side, _ in self.scaling.powers
+        )
+
+    def directions(self, tangent: Tangent) -> Iterator[Mapping[Entry, int]]:
+        """One for each entry of the vector: what it multiplies, times its power."""
+        index = _index(self.scaling, self.elimination.sizes)
+        for k in range(tangent.size(index)):
+            moved: dict[Entry, int] = {}
+            for side, exponent in self.scaling.powers:
+                for entry in tangent.entries(side.parameter):
+                    if side.side == WHOLE or entry[1 if side.side == ROWS else 2] == k:
+                        moved[entry] = moved.get(entry, 0) + exponent * tangent.value(entry)
+            yield moved
+
+
+def _size_of(side: Side, sizes: Sizes) -> Size:
+    """How many indices a side has."""
+    return sizes.shapes[side.parameter][0 if side.side == ROWS else 1]
+
+
+def _index(scaling: Scaling, sizes: Sizes) -> Size:
+    """The size of the vector of factors; 1 for a number."""
+    side = scaling.powers[0][0]
+    return 1 if side.side == WHOLE else _size_of(side, sizes)
 
 
 @dataclass(frozen=True, repr=False)
@@ -145,6 +305,12 @@ class MixingFamily(Family):
     mixing: Mixing
     always: sp.Expr
     condition: str
+    fibre: bool
+
+    @property
+    def witnesses(self) -> tuple[str, ...]:
+        """None: its directions move all of them together."""
+        return ()
 
     @property
     def exact(self) -> sp.Expr:
@@ -171,6 +337,37 @@ class MixingFamily(Family):
             whole = matrix_product(mix, b, inner, False)
             put[name] = whole if columns == 1 else _before(mix, b, inner, columns)
         return put
+
+    @property
+    def symbols(self) -> Mapping[str, Size]:
+        """The matrix and its inverse."""
+        inner = self.elimination.sizes.shapes[self.mixing.left[0]][1]
+        return {"G": inner, "G" + INVERSE: inner}
+
+    def directions(self, tangent: Tangent) -> Iterator[Mapping[Entry, int]]:
+        """The pairs (-A G, G B), one for each entry of G.
+
+        Where the inner size is larger than those around it, `exact` counts further ones, which
+        keep all products too: matrices of one rank are a manifold of known dimension.
+        """
+        inner = tangent.size(self.elimination.sizes.shapes[self.mixing.left[0]][1])
+        for k in range(inner):
+            for j0 in range(inner):  # G is 0 but at (k, j0)
+                moved: dict[Entry, int] = {}
+                for a in self.mixing.left:
+                    for name, i, j in tangent.entries(a):
+                        if j == j0:
+                            moved[name, i, j] = -tangent.value((name, i, k))
+                for b in self.mixing.right:
+                    for name, i, j in tangent.entries(b):
+                        if i == k:
+                            moved[name, i, j] = tangent.value((name, j0, j))
+                yield moved
+
+
+def _linear(matrix: Polynomial, columns: Size, row: bool) -> Linear:
+    """V -> M v."""
+    return lambda v: matrix_product(matrix, v, columns, row)
 
 
 def _before(mix: Polynomial, matrix: Polynomial, inner: Size, columns: Size) -> Linear:

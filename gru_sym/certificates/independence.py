@@ -53,24 +53,30 @@ from gru_sym.normal.prime_field import Echelon
 
 DEPENDENT = "the arguments of its functions are not known to be independent"
 
+SAMPLES = 3
+"""Samples with common parameters that are compared with one more."""
 
-def dependence(arguments: Callable[[int, str], Mapping[Hashable, Dual]]) -> str:
+
+def dependence(arguments: Callable[[int, int], Mapping[Hashable, Dual]]) -> str:
     """Why the arguments of functions are not known to be independent; empty if they are.
 
-    `arguments(k, u)` gives them at the k-th parameters and the sample u.
+    `arguments(k, u)` gives them at the k-th parameters and the u-th sample.
     """
-    first = arguments(0, "u")
-    number = {key: i for i, key in enumerate(first)}
-    varying = {key for key, argument in first.items() if argument.varies}
+    first = arguments(0, 0)
+    varying = {key: i for i, key in enumerate(k for k, a in first.items() if a.varies)}
+    fixed = {key: i for i, key in enumerate(k for k, a in first.items() if not a.varies)}
     differences, constants = Echelon(), Echelon()
-    for k in range(len(first) + 2):
-        one, other = arguments(k, "u"), arguments(k, "v")
-        if one.keys() != first.keys() or other.keys() != first.keys():
-            return DEPENDENT  # a function that is not met at every sample
-        differences.add({number[key]: one[key].value - other[key].value for key in varying})
-        values = {number[key]: one[key].value for key in first if key not in varying}
-        constants.add(values | {len(number): 1})
-    if differences.rank == len(varying) and constants.rank == len(first) - len(varying) + 1:
+    for parameters in range(len(first) + 3):
+        if differences.rank == len(varying) and constants.rank == len(fixed) + 1:
+            break
+        one = arguments(parameters, 0)
+        constants.add({i: one[key].value for key, i in fixed.items()} | {len(fixed): 1})
+        for sample in range(1, 1 + SAMPLES if varying else 0):
+            other = arguments(parameters, sample)
+            if one.keys() != first.keys() or other.keys() != first.keys():
+                return DEPENDENT  # a function that is not met at every sample
+            differences.add({i: one[key].value - other[key].value for key, i in varying.items()})
+    if differences.rank == len(varying) and constants.rank == len(fixed) + 1:
         return ""
     return DEPENDENT
 
@@ -87,4 +93,3 @@ def mixed_constants(polynomials: Iterable[Polynomial], exponents: Exponents) -> 
     if any(constants) or (constants and powers_of_e):
         return "the values of softplus and exp at numbers are not known to be independent"
     return ""
-

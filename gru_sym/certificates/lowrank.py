@@ -73,7 +73,9 @@ class _Rewriter:
         result = Polynomial.number(1)
         for factor, exponent in term:
             if not factor.names & self.mixed:
-                result = result * Polynomial.collect([(frozenset([(factor, exponent)]), Fraction(1))])
+                result = result * Polynomial.collect(
+                    [(frozenset([(factor, exponent)]), Fraction(1))]
+                )
                 continue
             # A mixed matrix never has a negative power: it meets others in products alone.
             for _ in range(exponent):

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from functools import cached_property
 from typing import Literal
 
-from gru_sym.certificates.exact_rank import dependence
+from gru_sym.certificates.independence import dependence
 from gru_sym.language.syntax import INPUT
 from gru_sym.layers import Layer
 from gru_sym.normal.field_values import ZERO, Draws, Dual, FieldValues, Key
@@ -82,7 +82,7 @@ class UnrolledLayer:
         """Why the rank is no proved lower bound; empty if it is one."""
         return dependence(self.arguments)
 
-    def arguments(self, parameters: int, sample: str) -> Mapping[Hashable, Dual]:
+    def arguments(self, parameters: int, sample: int) -> Mapping[Hashable, Dual]:
         """The arguments of all functions, by cell copy, step and argument."""
         return self.run((parameters, sample), ("check", parameters))[1]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 from hashlib import blake2b
 
 from gru_sym.functions import FUNCTIONS
@@ -175,7 +174,9 @@ class FieldValues:
             self.kinked[factor.function, key] = argument
             slope, intercept = PIECES[factor.function][self.piece(factor.function, key)]
             if slope:
-                return _chain(argument, residue(slope) * argument.value + residue(intercept), residue(slope))
+                return _chain(
+                    argument, residue(slope) * argument.value + residue(intercept), residue(slope)
+                )
             return Dual(residue(intercept)) if intercept else ZERO
         exponential = self._exponential(factor.argument, row, column)
         s = exponential * inverse(1 + exponential) % PRIME
