@@ -252,7 +252,9 @@ def _changed(kind: str, vector: Polynomial, power: int, size: Size) -> Polynomia
     if not power:
         return vector
     if kind == "similarity":
-        return matrix_product(Polynomial.symbol("G" if power > 0 else "G" + INVERSE), vector, size, False)
+        return matrix_product(
+            Polynomial.symbol("G" if power > 0 else "G" + INVERSE), vector, size, False
+        )
     return vector * Polynomial.symbol("t", kind == "number") ** power
 
 
@@ -260,7 +262,9 @@ def _terms(polynomials: Iterable[Polynomial]) -> list[Term]:
     """The terms of polynomials and of all arguments in them."""
     whole = list(polynomials)
     inside = dict.fromkeys(f.argument for polynomial in whole for f in functions_of(polynomial))
-    return [term for each in (*whole, *sorted(inside, key=lambda a: a.key)) for term, _ in each.ordered]
+    return [
+        term for each in (*whole, *sorted(inside, key=lambda a: a.key)) for term, _ in each.ordered
+    ]
 
 
 def _meetings(term: Term, above: Meeting = ()) -> Iterator[Meeting]:

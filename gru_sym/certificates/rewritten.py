@@ -219,7 +219,11 @@ def _rendered(expression: Expression, spelled: Spelled) -> str:
         return other
     match expression:
         case Number(value=value):
-            return str(value) if value.denominator == 1 else f"({value.numerator} / {value.denominator})"
+            return (
+                str(value)
+                if value.denominator == 1
+                else f"({value.numerator} / {value.denominator})"
+            )
         case Apply(function=function, argument=argument):
             return f"{function}({rendered(argument, spelled)})"
         case MatrixProduct(left=left, right=right):
