@@ -31,7 +31,9 @@ kernel that only multiplies one state is written as a vector in the two maps. Th
 vectors, and the conclusion is the same.)
 
 In both directions the Jacobian has one block for each; with one set of parameters for both, a
-direction must change nothing in either. A stack in one direction is one cell (`stacked`), whose
+direction must change nothing in either. A first state that is trained counts in full if it is seen
+(`reached`): once the step does not change with v, the change w of s_0 is a null vector of the
+derivatives of the next states, or, where states are hidden, of those of two steps. A stack in one direction is one cell (`stacked`), whose
 lower levels are hidden. Where the hypothesis fails, hidden states may have a `gauge`: the scale of
 c in `c' = a * c + W @ x; h' = tanh(d * c' + b)`, any basis in `s' = A @ s + B @ x; h' = C @ s'`.
 Then the layer loses more than its cell. All else is settled at given sizes, by the exact rank of
@@ -150,11 +152,7 @@ def _theorem(layer: Layer) -> _Theorem:
         if whole is None:
             return _Theorem(cell, reason="a stack of so many levels is not written as one cell")
         cell, hidden = whole.cell, whole.hidden
-    if layer.learn_initial_state:
-        return _Theorem(
-            cell, reason="a first state that is trained is settled at given sizes alone"
-        )
-    known = reached(cell)
+    known = reached(cell, trained=layer.learn_initial_state)
     if not known.steps:
         return _Theorem(cell, reason=known.reason)
     if hidden:
@@ -192,7 +190,7 @@ def _proved(
     if sizes:
         count = effective_count(theorem.cell, **sizes)
     sets = layer.directions if not layer.share_directions else 1
-    effective = sp.expand(sets * count.effective)
+    effective = sp.expand(sets * count.effective + layer._initial_states().subs(sizes))
     effective = int(effective) if effective.is_Integer else effective
     scope = f"{count.scope}; a layer loses what its cell loses, from {theorem.steps} steps on"
     found = found_and_proved(layer.cell)[0]

@@ -34,6 +34,10 @@ state and b(p) for its input, then n units that read one input reach, in T steps
 (b(p_k) a(p_k)^t)_k span: a Vandermonde matrix. So if b is not 0 and a is not constant, all states
 are reached after n/m steps, rounded up: divide the units among the m inputs. This is Kalman's
 condition, here for all sizes.
+
+A first state that is trained is one more set of parameters. The states after it are generic if they
+are so in the same sense, with these parameters as own ones. It is *seen* if the derivatives of the
+next states by the states, at several inputs, have no common null vector: again, one unit tells.
 """
 
 from __future__ import annotations
@@ -78,7 +82,7 @@ class Reached:
 
 
 @lru_cache(maxsize=256)
-def reached(cell: Cell, states: tuple[str, ...] = ()) -> Reached:
+def reached(cell: Cell, states: tuple[str, ...] = (), trained: bool = False) -> Reached:
     """After how many steps from 0 the states are generic, at all sizes.
 
     >>> from gru_sym import cell
@@ -91,10 +95,11 @@ def reached(cell: Cell, states: tuple[str, ...] = ()) -> Reached:
     Parameters
     ----------
     states : those that matter, which read no other ones; all by default.
+    trained : whether the first state is trained; it must then be seen, too.
     """
     try:
         forms = normal_form(cell.program, cell.sizes).states
-        unit = OneUnit(cell, {state: forms[state] for state in states or cell.states})
+        unit = OneUnit(cell, {state: forms[state] for state in states or cell.states}, trained)
         return _Hypotheses(unit).reached()
     except (Unsettled, ValueError) as error:
         return Reached(reason=str(error))
@@ -109,16 +114,30 @@ class _Hypotheses:
     def reached(self) -> Reached:
         """The answer, from all kinds of units."""
         self.unit.check()
+        both = frozenset(self.unit.units)
         if not any(base.names & self.unit.data for base in self.unit.exponents.basis):
-            return self._linear()
-        found = {size: self._generic_after(frozenset([size])) for size in self.unit.units}
-        together = self._generic_after(frozenset(self.unit.units))
-        good = [size for size, steps in found.items() if steps]
-        if not together or not good:
-            raise Unsettled(UNKNOWN)
-        steps = max(together, *found.values())
-        bad = [size for size in self.unit.units if size not in good]
-        return Reached(steps, condition=(bad[0], good[0]) if bad else None)
+            known, kinds = self._linear(), {both: 1}
+        else:
+            kinds = {kind: self._generic_after(kind) for kind in (both, *map(_only, both))}
+            good = [size for size in self.unit.units if kinds[_only(size)]]
+            bad = [size for size in self.unit.units if size not in good]
+            if not kinds[both] or not good:
+                raise Unsettled(UNKNOWN)
+            known = Reached(max(kinds.values()), condition=(bad[0], good[0]) if bad else None)
+        shown = all(self._shows_states(kind) for kind, steps in kinds.items() if steps)
+        if self.unit.trained and not shown:
+            raise Unsettled("the first state is not known to be seen")
+        return known
+
+    def _shows_states(self, present: frozenset[Size]) -> bool:
+        """Whether no change of the states leaves all next states as they are."""
+        self.unit.present = present
+        wanted = [state for state in self.forms if self.shapes[state][0] in present]
+        space = Echelon()
+        for number in range(len(wanted) + 1):
+            for row in self.unit.transition(number):
+                space.add(row)
+        return space.rank == len(wanted)
 
     def _generic_after(self, present: frozenset[Size]) -> int:
         """After how many steps the states of a unit are generic; 0 if that is not seen."""
@@ -153,7 +172,10 @@ class _Hypotheses:
 
         In the first step the states are 0, and fewer functions are left.
         """
-        start = {state: Polynomial.number(0) for state in self.forms}
+        start = {
+            state: Polynomial.symbol(state) if self.unit.trained else Polynomial.number(0)
+            for state in self.forms
+        }
         left = {
             argument
             for form in self.forms.values()
@@ -225,6 +247,11 @@ class _Hypotheses:
         if b % PRIME == 0 or (not self.unit.own_input and (a - other) % PRIME == 0):
             raise Unsettled(UNKNOWN)
         return Reached(1, linear=not self.unit.own_input)
+
+
+def _only(size: Size) -> frozenset[Size]:
+    """A unit that has states of one size alone."""
+    return frozenset([size])
 
 
 def _degree(term: Term, data: frozenset[str]) -> int:

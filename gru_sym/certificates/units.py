@@ -38,6 +38,7 @@ class OneUnit:
     Parameters
     ----------
     forms : the next states in normal form, those that matter.
+    trained : whether the first states are parameters of the units; else they are 0.
 
     Attributes
     ----------
@@ -45,8 +46,8 @@ class OneUnit:
     present : those of them that the unit has; where two sizes differ, some units have only one.
     """
 
-    def __init__(self, cell: Cell, forms: Mapping[str, Polynomial]) -> None:
-        self.cell, self.forms = cell, forms
+    def __init__(self, cell: Cell, forms: Mapping[str, Polynomial], trained: bool) -> None:
+        self.cell, self.forms, self.trained = cell, forms, trained
         self.shapes = cell.sizes.shapes
         self.units = tuple(dict.fromkeys(self.shapes[state][0] for state in forms))
         self.present: frozenset[Size] = frozenset(self.units)
@@ -88,11 +89,16 @@ class OneUnit:
             return ZERO
         return Dual(self.draws((own if rows in self.units else own[:1], name, row, column)))
 
+    def first(self, state: str, own: Own) -> Dual:
+        """The state before the first step."""
+        there = self.trained and self.shapes[state][0] in self.present
+        return Dual(self.draws((own, "first", state))) if there else ZERO
+
     def run(
         self, own: Own, inputs: Inputs, steps: int
     ) -> tuple[dict[Argument, Dual], dict[str, Dual]]:
         """What must be independent in so many steps, and the states before the last of them."""
-        states: dict[str, Dual] = dict.fromkeys(self.forms, ZERO)
+        states = {state: self.first(state, own) for state in self.forms}
         before, arguments = states, dict[Argument, Dual]()
         for step in range(steps):
             values = self._values(own, step, inputs if step == steps - 1 else inputs[:1], states)
@@ -134,6 +140,25 @@ class OneUnit:
     def column(self, key: Hashable) -> int:
         """The number of an independent variable."""
         return self.columns.setdefault(key, len(self.columns))
+
+    def transition(self, number: int) -> Iterator[Mapping[int, int]]:
+        """The derivatives of the next states by the states, at one random state and an input."""
+        own = (0, "p")
+
+        def entry(name: str, row: int, column: int) -> Dual:
+            if name == INPUT:
+                return Dual(self.draws(("x", number, row)), varies=True)
+            if name in self.forms:
+                return Dual(self.draws(("state", name)), {self.column(name): 1}, varies=True)
+            return self.parameter(name, row, column, own)
+
+        def draw(kind: str, key: Key, varies: bool) -> int:
+            return self.draws((kind, key, number if INPUT in key[0].names else None))
+
+        values = FieldValues(entry, self.size, draw, lambda *_: 1, self.exponents)
+        for state, form in self.forms.items():
+            if self.shapes[state][0] in self.present:
+                yield values.polynomial(form, 0).gradient
 
     def linear(self, form: Polynomial, own: Own, data: Mapping[str, int]) -> int:
         """A linear form at given data."""
