@@ -271,10 +271,6 @@ class Search:
         """Every entry of everything observed."""
         return [(s, i) for s in self.system.states for i in range(self.size(self._rows(s)))]
 
-    def unit_outputs(self, unit: int) -> list[tuple[str, int]]:
-        """The entries of one unit."""
-        return [(state, unit) for state in self.system.states]
-
     def blocks(self) -> tuple[int, list[tuple[str, int]]]:
         """How many equal blocks the Jacobian has, and the outputs of one.
 
@@ -286,12 +282,14 @@ class Search:
         units = self.size(self._rows(next(iter(self.system.states))))
         if units == 1:
             return 1, self.outputs
+        first, second = ([(state, unit) for state in self.system.states] for unit in (0, 1))
+        shared = set(self.touched(first)) & set(self.touched(second))
+        return (1, self.outputs) if shared else (units, first)
+
+    def touched(self, outputs: list[tuple[str, int]]) -> list[int]:
+        """The columns of the parameters that outputs depend on."""
         values = self.values("structure", _at_work)
-        used = [
-            {column for row in self.rows(values, self.unit_outputs(unit)) for column in row}
-            for unit in (0, 1)
-        ]
-        return (1, self.outputs) if used[0] & used[1] else (units, self.unit_outputs(0))
+        return sorted({column for row in self.rows(values, outputs) for column in row})
 
     # The rank
 
@@ -299,8 +297,9 @@ class Search:
         """The rank of the whole Jacobian."""
         try:
             count, outputs = self.blocks()
+            place = {column: i for i, column in enumerate(self.touched(outputs))}
             block = None if expected is None else -(-expected // count)
-            space = self.saturated(outputs, block)
+            space = self.saturated(outputs, place, sparse=True, expected=block)
             reason = self.unproved(outputs)
         except ArithmeticError as error:  # a kink that cannot be kept away from
             return ExactRank(0, False, str(error))
@@ -311,7 +310,7 @@ class Search:
         order = sorted(self.columns, key=lambda entry: (entry in fixed, self.columns[entry]))
         place = {self.columns[entry]: number for number, entry in enumerate(order)}
         try:
-            space = self.saturated(self.outputs, None, place)
+            space = self.saturated(self.outputs, place)
             reason = self.unproved(self.outputs)
         except ArithmeticError as error:
             return ExactRank(0, False, str(error)), 0
@@ -321,28 +320,31 @@ class Search:
     def saturated(
         self,
         outputs: list[tuple[str, int]],
-        expected: int | None,
-        place: Mapping[int, int] | None = None,
+        place: Mapping[int, int],
+        sparse: bool = False,
+        expected: int | None = None,
     ) -> Echelon:
-        """Rows of samples, until so many rounds add nothing."""
+        """Rows of samples, until so many rounds of whole samples add nothing.
+
+        Sparse samples come first if they are wanted, and stop at what is expected.
+        """
         space = Echelon()
-        idle, patience = 0, PATIENCE if self.system.kinks else SURE
-        number = 0
+        idle, patience, number = 0, PATIENCE if self.system.kinks else SURE, 0
         while idle < patience:
             before = space.rank
-            sparse = expected is not None and space.rank < expected and number < 40 and not idle
             for support, unit in self.supports(outputs) if sparse else [(None, None)]:
                 sample = ("sample", number, support, unit)
                 pieces = self.pieces(sample)
                 values = self.values(sample, pieces, support)
                 chosen = [o for o in outputs if unit is None or o[1] == unit]
                 for row in self.rows(values, chosen):
-                    space.add(row if place is None else {place[k]: v for k, v in row.items()})
+                    space.add({place[column]: entry for column, entry in row.items()})
                 if self.system.kinks_inside:
                     self.patterns.setdefault(pieces.pattern, pieces)
                 if sparse and space.rank == expected:
                     break
-            idle = idle + 1 if space.rank == before else 0
+            idle = 0 if sparse or space.rank > before else idle + 1
+            sparse = sparse and before < space.rank != expected
             number += 1
         return space
 

@@ -113,14 +113,14 @@ class Family(ABC):
         return all(substitute(state, put) == state for state in states.values())
 
     def _keeps_shape(self, name: str, value: Polynomial | Linear) -> bool:
-        sizes = self.elimination.sizes
-        rows, _ = sizes.shapes[name]
+        rows, columns = self.elimination.sizes.shapes[name]
+        known = {**self.symbols, DATA: columns}
         if callable(value):
             value = value(Polynomial.symbol(DATA))
-        found = {size for term, _ in value.terms for size in self._row_sizes(term)}
+        found = {size for term, _ in value.terms for size in self._row_sizes(term, known)}
         return found - {1} <= ({rows} - {1})
 
-    def _row_sizes(self, term: Term) -> Iterator[Size]:
+    def _row_sizes(self, term: Term, known: Mapping[str, Size]) -> Iterator[Size]:
         """The numbers of rows of what a term multiplies elementwise."""
         shapes = self.elimination.sizes.shapes
         for factor, _ in term:
@@ -128,12 +128,12 @@ class Family(ABC):
                 continue
             match factor:
                 case Symbol(name):
-                    yield shapes[name][0] if name in shapes else self.symbols[name]
+                    yield shapes[name][0] if name in shapes else known[name]
                 case Function(argument=argument):
                     for inside, _ in argument.terms:
-                        yield from self._row_sizes(inside)
+                        yield from self._row_sizes(inside, known)
                 case Product(left=left):
-                    yield from self._row_sizes(left)
+                    yield from self._row_sizes(left, known)
 
     @property
     @abstractmethod
