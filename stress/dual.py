@@ -182,12 +182,16 @@ def apply(name: str, a: Dual) -> Dual:
 
 
 class Evaluation:
-    """The one-step map of a cell with its slopes, at given arrays."""
+    """The one-step map of a cell with its slopes, at given arrays.
+
+    `ramps` holds the arguments of every hard_sigmoid that was met.
+    """
 
     def __init__(self, text: Text, known: Mapping[str, Dual], constant: Callable[..., Dual]) -> None:
         self.known = dict(known)
         self.constant = constant
         self.text = text
+        self.ramps: list[Array] = []
 
     def next_states(self) -> list[Dual]:
         """Every equation in order; the next states."""
@@ -209,7 +213,10 @@ class Evaluation:
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return negative(self.visit(operand))
             case ast.Call(func=ast.Name(id=name), args=[argument]):
-                return apply(name, self.visit(argument))
+                inner = self.visit(argument)
+                if name == "hard_sigmoid":
+                    self.ramps.append(inner.value)
+                return apply(name, inner)
             case ast.BinOp(left=left, op=op, right=right):
                 if isinstance(op, ast.Div):
                     assert isinstance(right, ast.Constant)
