@@ -1,8 +1,8 @@
 """Numbers with their derivatives, for many samples at once, in float64 or in any precision.
 
-A `Dual` holds the values of one quantity at S samples, an array (S, rows, columns), and its slopes by the
-P parameters, (S, rows, columns, P). In float64 both carry a bound of the terms that were added up on the way:
-a slope that is smaller than the rounding of its terms is a zero that cancelled.
+A `Dual` holds the values of one quantity at S samples, an array (S, rows, columns), and its slopes
+by the P parameters, (S, rows, columns, P). In float64 both carry a bound of the terms that were
+summed on the way: a slope smaller than the rounding of its terms is a zero that cancelled.
 """
 
 from __future__ import annotations
@@ -187,7 +187,9 @@ class Evaluation:
     `ramps` holds the arguments of every hard_sigmoid that was met.
     """
 
-    def __init__(self, text: Text, known: Mapping[str, Dual], constant: Callable[..., Dual]) -> None:
+    def __init__(
+        self, text: Text, known: Mapping[str, Dual], constant: Callable[..., Dual]
+    ) -> None:
         self.known = dict(known)
         self.constant = constant
         self.text = text

@@ -1,8 +1,8 @@
 """How many parameters of a cell count at given sizes: the rank of its Jacobian, by numbers alone.
 
-The text is evaluated at random parameters and at more random samples of (x, states) than there are
-parameters, with slopes; the rank of all slopes together is read off the singular values, and where they
-show no clear gap, off an elimination in 60 to 120 digits. Nothing of gru_sym is used.
+The text is evaluated, with slopes, at random parameters and at more random samples of (x, states)
+than there are parameters. The rank of all slopes together is read off the singular values, and
+where they show no clear gap, off an elimination in 60 to 120 digits. Nothing of gru_sym is used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m stress.published`: which published cells are certified, for which sizes, in how many seconds."""
+"""`python -m stress.published`: which published cells are certified, and in how many seconds."""
 
 from __future__ import annotations
 

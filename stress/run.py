@@ -21,9 +21,7 @@ def _judged(task: tuple[Numbered, float]) -> tuple[Numbered, Verdict]:
     return cell, judge(cell.text, cell.kind, limit=limit)
 
 
-def verdicts(
-    cells: list[Numbered], jobs: int, limit: float
-) -> Iterator[tuple[Numbered, Verdict]]:
+def verdicts(cells: list[Numbered], jobs: int, limit: float) -> Iterator[tuple[Numbered, Verdict]]:
     """The verdict of every cell, in order."""
     tasks = [(cell, limit) for cell in cells]
     if jobs == 1:
@@ -126,4 +124,3 @@ def _hash_seeds(cells: list[Numbered], number: int) -> int:
         print(f"\nDEPENDS ON THE HASH SEED\n{_indented(text)}\n  {one}\n  {other}")
     print(f"\n{len(sample)} cells asked under two hash seeds")
     return len(found)
-

@@ -66,9 +66,7 @@ CATALOGUE = (
 FIELD = (
     Published(
         "minGRU",
-        "z = sigmoid(W_z @ x + b_z)\n"
-        "g = W_h @ x + b_h\n"
-        "h' = (1 - z) * h + z * g",
+        "z = sigmoid(W_z @ x + b_z)\ng = W_h @ x + b_h\nh' = (1 - z) * h + z * g",
         "Feng et al. 2024, arXiv 2410.01201",
         "2*m*n + 2*n",
         "2*m*n + 2*n",
@@ -126,9 +124,7 @@ FIELD = (
     ),
     Published(
         "FastRNN",
-        "alpha: 1\n"
-        "beta: 1\n"
-        "h' = sigmoid(alpha) * tanh(W @ x + U @ h + b) + sigmoid(beta) * h",
+        "alpha: 1\nbeta: 1\nh' = sigmoid(alpha) * tanh(W @ x + U @ h + b) + sigmoid(beta) * h",
         "torchrecurrent 0.2.5, FastRNNCell",
         "m*n + n**2 + n + 2",
         "m*n + n**2 + n + 2",
@@ -178,11 +174,7 @@ FIELD = (
     ),
     Published(
         "ATR",
-        "p = W @ x\n"
-        "q = U @ h\n"
-        "i = sigmoid(p + q)\n"
-        "f = sigmoid(p - q)\n"
-        "h' = i * p + f * h",
+        "p = W @ x\nq = U @ h\ni = sigmoid(p + q)\nf = sigmoid(p - q)\nh' = i * p + f * h",
         "torchrecurrent 0.2.5, ATRCell without biases",
         "m*n + n**2",
         "m*n + n**2",
@@ -217,9 +209,7 @@ FIELD = (
     ),
     Published(
         "TRNN",
-        "z = W @ x\n"
-        "f = sigmoid(V @ x + b)\n"
-        "h' = f * h + (1 - f) * z",
+        "z = W @ x\nf = sigmoid(V @ x + b)\nh' = f * h + (1 - f) * z",
         "torchrecurrent 0.2.5, TRNNCell",
         "2*m*n + n",
         "2*m*n + n",
@@ -259,9 +249,7 @@ FIELD = (
     ),
     Published(
         "LightRU",
-        "g = tanh(W_h @ x)\n"
-        "f = sigmoid(W_f @ x + U_f @ h + b_f)\n"
-        "h' = (1 - f) * h + f * g",
+        "g = tanh(W_h @ x)\nf = sigmoid(W_f @ x + U_f @ h + b_f)\nh' = (1 - f) * h + f * g",
         "torchrecurrent 0.2.5, LightRUCell",
         "2*m*n + n**2 + n",
         "2*m*n + n**2 + n",
@@ -613,8 +601,7 @@ VARIANTS = (
     ),
     Published(
         "minLSTM",
-        "f = sigmoid(W_f @ x + b_f)\ni = sigmoid(W_i @ x + b_i)\n"
-        "h' = f * h + i * (W_h @ x + b_h)",
+        "f = sigmoid(W_f @ x + b_f)\ni = sigmoid(W_i @ x + b_i)\nh' = f * h + i * (W_h @ x + b_h)",
         "Feng et al. 2024, arXiv 2410.01201, before its normalisation of gates",
         "3*m*n + 3*n",
         "3*m*n + 3*n",

@@ -142,7 +142,7 @@ def test_published_cells_have_names_of_their_own():
     assert len({p.name for p in PUBLISHED}) == len({p.text for p in PUBLISHED}) == len(PUBLISHED)
 
 
-@pytest.mark.parametrize("text, truth", [r for r in REVIEWED if r[1]])
+@pytest.mark.parametrize(("text", "truth"), [r for r in REVIEWED if r[1]])
 def test_the_truth_that_the_review_tells(text, truth):
     cell = Cell(text)
     for at in verdict.sizes_to_try(cell, 3)[1:]:
