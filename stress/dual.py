@@ -1,8 +1,8 @@
 """Numbers with their derivatives, for many samples at once, in float64 or in any precision.
 
-A `Dual` holds the values of one quantity at S samples, an array (S, rows, columns), and its slopes by the
-P parameters, (S, rows, columns, P). In float64 both carry a bound of the terms that were added up on the way:
-a slope that is smaller than the rounding of its terms is a zero that cancelled.
+A `Dual` holds the values of one quantity at S samples, an array (S, rows, columns), and its slopes
+by the P parameters, (S, rows, columns, P). In float64 both carry a bound of the terms that were
+summed on the way: a slope smaller than the rounding of its terms is a zero that cancelled.
 """
 
 from __future__ import annotations
@@ -182,12 +182,18 @@ def apply(name: str, a: Dual) -> Dual:
 
 
 class Evaluation:
-    """The one-step map of a cell with its slopes, at given arrays."""
+    """The one-step map of a cell with its slopes, at given arrays.
 
-    def __init__(self, text: Text, known: Mapping[str, Dual], constant: Callable[..., Dual]) -> None:
+    `ramps` holds the arguments of every hard_sigmoid that was met.
+    """
+
+    def __init__(
+        self, text: Text, known: Mapping[str, Dual], constant: Callable[..., Dual]
+    ) -> None:
         self.known = dict(known)
         self.constant = constant
         self.text = text
+        self.ramps: list[Array] = []
 
     def next_states(self) -> list[Dual]:
         """Every equation in order; the next states."""
@@ -209,7 +215,10 @@ class Evaluation:
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return negative(self.visit(operand))
             case ast.Call(func=ast.Name(id=name), args=[argument]):
-                return apply(name, self.visit(argument))
+                inner = self.visit(argument)
+                if name == "hard_sigmoid":
+                    self.ramps.append(inner.value)
+                return apply(name, inner)
             case ast.BinOp(left=left, op=op, right=right):
                 if isinstance(op, ast.Div):
                     assert isinstance(right, ast.Constant)

@@ -102,8 +102,10 @@ def projection(m: Maker) -> str:
     m.state("c", f"{m.f(m.affine('x'))} * c + {g}")
     out = f"({o} * tanh(c'))"
     terms = [f"{m.new('P')} @ {out}"]
-    for _ in range(m.random.choice((0, 1, 2))):
-        terms.append(m.pick(m.new("b"), f"{m.new('P')} @ {out}", m.kernel("x"), m.new("b")))
+    terms += [
+        m.pick(m.new("b"), f"{m.new('P')} @ {out}", m.kernel("x"), m.new("b"))
+        for _ in range(m.random.choice((0, 1, 2)))
+    ]
     result = m.sum(terms)
     m.state("h", m.f(result) if m.chance(0.3) else result)
     return m.text()
@@ -126,7 +128,7 @@ def multiplicative(m: Maker) -> str:
 
 @kind
 def tied_input(m: Maker) -> str:
-    """x has the state's size and stands beside it; kernels are used twice."""
+    """The input has the state's size and stands beside it; kernels are used twice."""
     m.lines.append("x: n")
     W = m.new("W")
     r = m.line(m.f(m.sum([f"{W} @ x", m.pick(f"{W} @ h", m.kernel("h")), m.new("b")])), "r")

@@ -1,4 +1,4 @@
-"""The same cells asked in two processes that hash names differently: the answers must be one text."""
+"""The same cells in two processes that hash names differently: the answers must be one text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIZES = {"m": 2, "n": 2}
 def differing(texts: list[str]) -> list[tuple[str, str, str]]:
     """The cells whose answers differ under two hash seeds, with both answers."""
     running = [
-        subprocess.Popen(  # noqa: S603
+        subprocess.Popen(
             [sys.executable, "-m", "stress.hashing"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -24,9 +24,7 @@ def differing(texts: list[str]) -> list[tuple[str, str, str]]:
     ]
     answers = [json.loads(each.communicate(json.dumps(texts))[0]) for each in running]
     return [
-        (text, one, other)
-        for text, one, other in zip(texts, *answers, strict=True)
-        if one != other
+        (text, one, other) for text, one, other in zip(texts, *answers, strict=True) if one != other
     ]
 
 

@@ -1,4 +1,4 @@
-"""Random cells in which parameters are redundant, or look so: where certificates have been wrong."""
+"""Random cells in which parameters are redundant, or look so: where certificates went wrong."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def scalars_inferred(m: Maker) -> str:
         m.declare(z, 1)
         gates.append(z)
     z, y = gates[0], gates[-1]
-    one = m.pick(f"{z} * h", f"{z} * tanh({m.kernel('h')})", f"(1 - {z}) * h", f"{z} * {m.new('u')}")
+    one = m.pick(
+        f"{z} * h", f"{z} * tanh({m.kernel('h')})", f"(1 - {z}) * h", f"{z} * {m.new('u')}"
+    )
     two = m.pick(
         f"{y} * {m.new('d')} * tanh({m.kernel('h')})",
         f"{m.new('d')} * h",
@@ -42,8 +44,8 @@ def scalars_inferred(m: Maker) -> str:
         f"tanh({y} * {m.new('d')} + {m.kernel('h')})",
         m.new("b"),
     )
-    m.state("h", m.pick(f"{one} + {two}", f"{one} - {two}", f"{m.f(one)} + {two}", f"{one} * {m.new('d')}")
-            if z == y else f"{one} + {two}")  # fmt: skip
+    both = [f"{one} + {two}", f"{one} - {two}", f"{m.f(one)} + {two}", f"{one} * {m.new('d')}"]
+    m.state("h", m.pick(*both) if z == y else both[0])
     return m.text()
 
 
@@ -136,7 +138,7 @@ def side_by_side(m: Maker) -> str:
 
 @kind
 def piecewise(m: Maker) -> str:
-    """relu and hard_sigmoid, alone, beside smooth ones, one in another, scaled."""
+    """The functions relu and hard_sigmoid, alone, beside smooth ones, one in another, scaled."""
     m.functions = m.random.choice((KINKED, (*KINKED, *SMOOTH)))
     form = m.random.randrange(6)
     if form == 0:
@@ -150,7 +152,9 @@ def piecewise(m: Maker) -> str:
         m.state("h", f"{m.new('a')} * relu({m.affine('x', 'h')})" + m.pick("", f" + {m.new('b')}"))
     elif form == 4:
         r = m.line(f"hard_sigmoid({m.affine('x', 'h')})", "r")
-        n = m.line(m.f(m.sum([m.affine("x"), m.pick(m.kernel(f"{r} * h"), f"{r} * ({m.affine('h')})")])))
+        n = m.line(
+            m.f(m.sum([m.affine("x"), m.pick(m.kernel(f"{r} * h"), f"{r} * ({m.affine('h')})")]))
+        )
         m.state("h", m.mixed(m.line(f"hard_sigmoid({m.affine('x', 'h')})", "z"), "h", n))
     else:
         inner = m.f(m.affine("x"))
@@ -169,7 +173,8 @@ def nested(m: Maker) -> str:
     )  # fmt: skip
     more = m.pick(m.new("c_"), m.affine("h"), f"tanh({m.new('e')})", f"{m.new('d')} * h")
     outer = m.pick(
-        f"{m.f(f'{inner} + {more}')}", f"{m.f(inner)} * ({more})", f"{m.new('d')} * {inner} + {more}",
+        f"{m.f(f'{inner} + {more}')}", f"{m.f(inner)} * ({more})",
+        f"{m.new('d')} * {inner} + {more}",
         f"exp(-{m.number()} * softplus({m.new('e')})) * h + {inner}",
     )  # fmt: skip
     m.state("h", outer)
@@ -211,7 +216,8 @@ def scales(m: Maker) -> str:
     """Factors that cancel against others: rows, columns, vectors, scalars, squares."""
     a, b, s = m.new("a"), m.new("b"), m.new("d")
     term = m.pick(
-        f"{a} * ({m.kernel('x')})", f"{a} * {b} * h", f"{m.new('W')} @ ({a} * x)", f"{m.new('W')} @ ({a} * {m.f(m.kernel('x'))})",
+        f"{a} * ({m.kernel('x')})", f"{a} * {b} * h", f"{m.new('W')} @ ({a} * x)",
+        f"{m.new('W')} @ ({a} * {m.f(m.kernel('x'))})",
         f"{a} * {a} * h + {b} * h", f"{a} * {b} * ({m.kernel('x')})", f"{a} * ({b} + h)",
         f"{a} * ({m.affine('x')})",
         f"({m.kernel('x')}) * ({m.kernel('h')})", f"({m.affine('x')}) * ({m.affine('h')})",
@@ -220,7 +226,9 @@ def scales(m: Maker) -> str:
     if f"({a} * x)" in term or f"({a} * " in term:  # a is of another size there
         also = also.replace(a, b)
     first = m.f(term) if m.chance(0.6) else term
-    m.state("h", m.pick(f"{first} + {also}", f"{first} * ({also})", f"{s} * {m.f(m.sum([term, also]))}"))
+    m.state(
+        "h", m.pick(f"{first} + {also}", f"{first} * ({also})", f"{s} * {m.f(m.sum([term, also]))}")
+    )
     return m.text()
 
 

@@ -1,8 +1,8 @@
 """How many parameters of a cell count at given sizes: the rank of its Jacobian, by numbers alone.
 
-The text is evaluated at random parameters and at more random samples of (x, states) than there are
-parameters, with slopes; the rank of all slopes together is read off the singular values, and where they
-show no clear gap, off an elimination in 60 to 120 digits. Nothing of gru_sym is used.
+The text is evaluated, with slopes, at random parameters and at more random samples of (x, states)
+than there are parameters. The rank of all slopes together is read off the singular values, and
+where they show no clear gap, off an elimination in 60 to 120 digits. Nothing of gru_sym is used.
 """
 
 from __future__ import annotations
@@ -80,8 +80,10 @@ def oracle_rank(
     tries = 0
     while len(found) + len(unclear) < wanted or (pieces and found and _fresh(found, 3 * effort)):
         tries += 1
-        samples = effort * (3 * parameters + 40 if pieces else parameters + 8)
+        samples = effort * (2 * parameters + 40 if pieces else parameters + 8)
         draw = _draw(random, read_text, shapes, samples, wild=pieces, spread=1 / (1 + tries // 4))
+        if "hard_sigmoid" in read_text.functions:
+            draw = _onto_ramps(random, read_text, draw)
         rank = None if digits else _float(read_text, draw)
         if rank is None:
             unclear.append(draw)
@@ -89,7 +91,8 @@ def oracle_rank(
                 break
         else:
             found.append(rank)
-    if found and (len(set(found)) == 1 or pieces) and not digits:
+    settled = len(unclear) < 3 and (len(set(found)) == 1 or pieces)
+    if found and settled and not digits:
         return Rank(max(found), parameters, len(set(found)) > 1)
     return _in_digits(read_text, unclear or [draw], parameters, digits, max(found, default=-1))
 
@@ -103,11 +106,22 @@ def _in_digits(text: Text, draws: list[_Draw], parameters: int, digits: int, lea
     """The same draws again in many digits."""
     for precision in [digits] if digits else DIGITS:
         with mpmath.workdps(precision + 20):
-            ranks = [digits_rank(_jacobian_in_digits(text, d), precision) for d in draws[:2]]
+            ranks = [
+                digits_rank(_jacobian_in_digits(text, _thinned(d, 2 * parameters + 20)), precision)
+                for d in draws[-2:]
+            ]
         known = [rank for rank in ranks if rank is not None]
         if known:
             return Rank(max(*known, least), parameters, len(set(known)) > 1, precision)
     return Rank(None, parameters, False, DIGITS[-1])
+
+
+def _thinned(draw: _Draw, samples: int) -> _Draw:
+    """Fewer of the samples, spread over all of them."""
+    there, _ = _extent(draw)
+    chosen = np.linspace(0, there - 1, min(samples, there)).astype(int)
+    data = {n: a[chosen] for n, a in draw.arrays.items() if n not in draw.names}
+    return _Draw(draw.arrays | data, draw.names)
 
 
 def _draw(
@@ -132,15 +146,58 @@ def _draw(
     return _Draw(arrays, names)
 
 
+def _onto_ramps(random: np.random.Generator, text: Text, draw: _Draw) -> _Draw:
+    """Samples on the ramps of hard_sigmoid that random ones miss: between one below and one above.
+
+    The ramp of hard_sigmoid(1000000 * u) is thin; halving the way between two samples finds it.
+    """
+    data = ("x", *text.states)
+    arguments = _arguments(text, draw)
+    extra: dict[str, list[Array]] = {name: [] for name in data}
+    for place in np.flatnonzero((np.abs(arguments) < 3).mean(0) < 0.05):
+        below, above = (np.flatnonzero(s * arguments[:, place] >= 3) for s in (-1, 1))
+        if not below.size or not above.size:
+            continue
+        number = len(arguments) // 2
+        low, high = (
+            {name: draw.arrays[name][chosen] for name in data}
+            for chosen in (random.choice(below, number), random.choice(above, number))
+        )
+        for _ in range(60):
+            middle = {name: (low[name] + high[name]) / 2 for name in data}
+            here = _arguments(text, _Draw(draw.arrays | middle, draw.names))[:, place]
+            for name in data:
+                left, right = (here <= -3)[:, None, None], (here >= 3)[:, None, None]
+                low[name] = np.where(left, middle[name], low[name])
+                high[name] = np.where(right, middle[name], high[name])
+        for name in data:
+            extra[name].append(middle[name])
+    more = {name: np.concatenate([draw.arrays[name], *extra[name]]) for name in data}
+    return _Draw(draw.arrays | more, draw.names)
+
+
+def _arguments(text: Text, draw: _Draw) -> Array:
+    """The arguments of every hard_sigmoid, (samples, places)."""
+    known, constant = _given(draw, lambda array: array, track=True, slopes=False)
+    evaluation = Evaluation(text, known, constant)
+    with np.errstate(all="ignore"):
+        evaluation.next_states()
+    samples = _extent(draw)[0]
+    parts = [
+        np.broadcast_to(u, (samples, *u.shape[1:])).reshape(samples, -1) for u in evaluation.ramps
+    ]
+    return np.concatenate(parts, 1)
+
+
 def _given(
-    draw: _Draw, number: Callable[[Array], Array], track: bool
+    draw: _Draw, number: Callable[[Array], Array], track: bool, slopes: bool = True
 ) -> tuple[dict[str, Dual], Callable[[Fraction], Dual]]:
     """Every array with its slopes, and what makes a number of the text."""
     total = sum(draw.arrays[name].size for name in draw.names)
     known, at = {}, 0
     for name, array in draw.arrays.items():
         value, slope, reach = number(array), None, None
-        if name in draw.names:
+        if name in draw.names and slopes:
             ones = np.zeros((*array.shape, total))
             ones.reshape(array.size, total)[np.arange(array.size), at + np.arange(array.size)] = 1
             at += array.size

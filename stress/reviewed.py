@@ -1,7 +1,7 @@
-"""The cells of a review that tried to break the certificates, each with the truth where it was told.
+"""The cells of a review that tried to break the certificates.
 
-A truth is a formula of the effective count, or None where the review gives none; the oracle has
-the last word on both.
+Beside each stands the truth, a formula of the effective count, or None where the review gives
+none or it holds for some sizes only; the oracle has the last word on both.
 """
 
 from __future__ import annotations
@@ -43,8 +43,10 @@ REVIEWED: tuple[tuple[str, str | None], ...] = (
     ("h' = tanh(A @ (B @ x) + b)", None),
     # Found to depend on the hash seed.
     (
-        "r = hard_sigmoid(W_r @ x + U_r @ h + b_r)\nz = hard_sigmoid(W_z @ x + U_z @ h + b_z)\n"
-        "n = tanh(W_h @ x + U_h @ (r * h) + b_h)\nh' = (1 - z) * n + z * h",
+        (
+            "r = hard_sigmoid(W_r @ x + U_r @ h + b_r)\nz = hard_sigmoid(W_z @ x + U_z @ h + b_z)\n"
+            "n = tanh(W_h @ x + U_h @ (r * h) + b_h)\nh' = (1 - z) * n + z * h"
+        ),
         "3*m*n + 3*n**2 + 3*n",
     ),
     # Layers that lose more than their cells.
@@ -52,9 +54,11 @@ REVIEWED: tuple[tuple[str, str | None], ...] = (
     ("s' = A @ s + B @ x\nh' = C @ s'", None),
     # A slope so steep that it jumps.
     (
-        "r = hard_sigmoid(1000000 * (W_ir @ x + b_ir + W_hr @ h + b_hr))\n"
-        "z = sigmoid(W_iz @ x + b_iz + W_hz @ h + b_hz)\n"
-        "n = tanh(W_in @ x + b_in + r * (W_hn @ h + b_hn))\nh' = (1 - z) * n + z * h",
+        (
+            "r = hard_sigmoid(1000000 * (W_ir @ x + b_ir + W_hr @ h + b_hr))\n"
+            "z = sigmoid(W_iz @ x + b_iz + W_hz @ h + b_hz)\n"
+            "n = tanh(W_in @ x + b_in + r * (W_hn @ h + b_hn))\nh' = (1 - z) * n + z * h"
+        ),
         "3*m*n + 3*n**2 + 4*n",
     ),
     # Honest, but not certified then.
@@ -67,9 +71,11 @@ REVIEWED: tuple[tuple[str, str | None], ...] = (
     ("h' = h + W2 @ tanh(W1 @ x + U1 @ h + b1) + b2", None),
     ("h' = A @ tanh(B @ x + C @ h)", None),
     (
-        "i = sigmoid(W_i @ x + U_i @ h + V_i @ c)\nf = sigmoid(W_f @ x + U_f @ h + V_f @ c)\n"
-        "c' = f * c + i * tanh(W_c @ x + U_c @ h)\no = sigmoid(W_o @ x + U_o @ h + V_o @ c')\n"
-        "h' = o * tanh(c')",
+        (
+            "i = sigmoid(W_i @ x + U_i @ h + V_i @ c)\nf = sigmoid(W_f @ x + U_f @ h + V_f @ c)\n"
+            "c' = f * c + i * tanh(W_c @ x + U_c @ h)\no = sigmoid(W_o @ x + U_o @ h + V_o @ c')\n"
+            "h' = o * tanh(c')"
+        ),
         "4*m*n + 7*n**2",
     ),
     (
@@ -77,8 +83,10 @@ REVIEWED: tuple[tuple[str, str | None], ...] = (
         "2*m*n + 2*n*p + p",
     ),
     (
-        "o = sigmoid(W @ x + U @ h)\nc' = o * c + tanh(V @ x)\n"
-        "h' = P @ (o * tanh(c')) + Q @ (o * tanh(c'))\nh: p",
+        (
+            "o = sigmoid(W @ x + U @ h)\nc' = o * c + tanh(V @ x)\n"
+            "h' = P @ (o * tanh(c')) + Q @ (o * tanh(c'))\nh: p"
+        ),
         "2*m*n + 2*n*p",
     ),
     ("h' = A @ ((B @ x) * (C @ h))", None),

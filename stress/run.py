@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
-from stress.cells import Numbered, kinds, numbered
+from stress.cells import FIXED, Numbered, kinds, numbered
 from stress.verdict import ALL, HERE, LATE, NOT, REFUSED, SLOW, Verdict, judge
 
 VERDICTS = (ALL, HERE, NOT, REFUSED, LATE)
@@ -21,9 +21,7 @@ def _judged(task: tuple[Numbered, float]) -> tuple[Numbered, Verdict]:
     return cell, judge(cell.text, cell.kind, limit=limit)
 
 
-def verdicts(
-    cells: list[Numbered], jobs: int, limit: float
-) -> Iterator[tuple[Numbered, Verdict]]:
+def verdicts(cells: list[Numbered], jobs: int, limit: float) -> Iterator[tuple[Numbered, Verdict]]:
     """The verdict of every cell, in order."""
     tasks = [(cell, limit) for cell in cells]
     if jobs == 1:
@@ -41,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the random cells (default 1)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--kinds", default="", help=f"some of: {', '.join(kinds())}")
-    parser.add_argument("--limit", type=float, default=60, help="seconds a cell (default 60)")
+    parser.add_argument("--limit", type=float, default=20, help="CPU seconds a cell (default 20)")
     parser.add_argument("--hashed", type=int, default=60, help="cells under two hash seeds")
     parser.add_argument("--only", default="", help="one cell again: kind:number")
     options = parser.parse_args(arguments)
@@ -117,11 +115,12 @@ def _hash_seeds(cells: list[Numbered], number: int) -> int:
     """How many cells get another answer under another hash seed; each is printed."""
     from stress.hashing import differing
 
-    step = max(1, len(cells) // max(1, number))
-    sample = [cell.text for cell in cells[::step][:number]] if number else []
+    fixed = [cell.text for cell in cells if cell.kind == FIXED]
+    made = [cell.text for cell in cells if cell.kind != FIXED]
+    step = max(1, len(made) // max(1, number))
+    sample = [*fixed, *made[::step][:number]] if number else []
     found = differing(sample)
     for text, one, other in found:
         print(f"\nDEPENDS ON THE HASH SEED\n{_indented(text)}\n  {one}\n  {other}")
     print(f"\n{len(sample)} cells asked under two hash seeds")
     return len(found)
-

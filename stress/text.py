@@ -54,9 +54,9 @@ class Text:
 
 
 def read(text: str) -> Text:
-    """Read a cell text.
+    r"""Read a cell text.
 
-    >>> read("h' = tanh(W @ x + s * h)  # one\\ns: 1").given
+    >>> read("h' = tanh(W @ x + s * h)  # one\ns: 1").given
     ('s', 'W', 'x')
     """
     lines, declared = [], {}

@@ -17,7 +17,7 @@ from gru_sym import Cell, CellError, effective_count, redundancy
 from stress.oracle import Rank, oracle_rank
 
 SLOW = 2.0
-"""Seconds; slower answers are listed."""
+"""CPU seconds; slower answers are listed."""
 
 ALL, HERE, NOT, REFUSED, LATE = (
     "certified for all sizes",
@@ -40,7 +40,7 @@ class Verdict:
     text, kind : the cell.
     verdict : one of `ALL`, `HERE`, `NOT`, `REFUSED`, `LATE`.
     wrong : every contradiction, as a sentence.
-    seconds : how long the answer in symbols took, and the slowest one at sizes.
+    seconds : how many CPU seconds the answer in symbols took, and the slowest one at sizes.
     compared : how many answers of gru_sym were laid beside a rank.
     unsettled : how many ranks the oracle left open.
     scope : what the answer in symbols says of its scope.
@@ -62,7 +62,7 @@ class TooLate(Exception):
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise `TooLate` in the block after so many seconds, where the system has such alarms."""
+    """Raise `TooLate` in the block after so many CPU seconds, where the system has such alarms."""
 
     def ring(*_: Any) -> None:
         raise TooLate
@@ -70,16 +70,16 @@ def time_limit(seconds: float) -> Iterator[None]:
     if not hasattr(signal, "setitimer"):
         yield
         return
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, ring)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
-def judge(text: str, kind: str, *, limit: float = 60.0, points: int = 4) -> Verdict:
+def judge(text: str, kind: str, *, limit: float = 20.0, points: int = 4) -> Verdict:
     """Ask gru_sym and the oracle about a cell, in symbols and at up to `points` sizes.
 
     Every exception but `CellError` and `ValueError` with a sentence is wrong, too.
@@ -123,18 +123,18 @@ def _judge(result: Verdict, points: int) -> None:
             ranks[key] = oracle_rank(result.text, shapes, effort=effort, digits=digits)
         return ranks[key]
 
-    start = time.perf_counter()
+    start = time.process_time()
     answer = effective_count(cell)
-    symbolic = time.perf_counter() - start
+    symbolic = time.process_time() - start
     result.scope = answer.scope
     at_sizes, slowest = [], 0.0
     for sizes in sizes_to_try(cell, points):
         where = ", ".join(f"{name}={size}" for name, size in sizes.items())
         for claim in _symbolic_claims(answer, sizes):
             _compare(result, rank, sizes, claim, f"in symbols, {where}")
-        start = time.perf_counter()
+        start = time.process_time()
         number = effective_count(cell, **sizes)
-        slowest = max(slowest, time.perf_counter() - start)
+        slowest = max(slowest, time.process_time() - start)
         at_sizes.append(number.certified)
         for claim in _claims(number, {}):
             _compare(result, rank, sizes, claim, f"at {where}")
