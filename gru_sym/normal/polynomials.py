@@ -14,10 +14,12 @@ from functools import cached_property
 from itertools import product
 from math import prod
 
-from gru_sym.functions import FUNCTIONS
 from gru_sym.language.unification import Size
 
 MAX_TERMS = 20_000
+
+MAX_DEPTH = 80
+"""How deep functions and matrix products may be nested; the rooms above recurse over them."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,14 @@ class Function:
     function: str
     argument: Polynomial
 
+    def __post_init__(self) -> None:
+        _refuse_depth(self.depth)
+
+    @cached_property
+    def depth(self) -> int:
+        """How deep functions and matrix products are nested in it."""
+        return 1 + max((_depth(term) for term, _ in self.argument.terms), default=0)
+
     @cached_property
     def key(self) -> str:
         """What orders factors, the same in every run."""
@@ -70,6 +80,14 @@ class Product:
     inner: Size
     scalar: bool = False
 
+    def __post_init__(self) -> None:
+        _refuse_depth(self.depth)
+
+    @cached_property
+    def depth(self) -> int:
+        """How deep functions and matrix products are nested in it."""
+        return 1 + max(_depth(self.left), _depth(self.right))
+
     @cached_property
     def key(self) -> str:
         """What orders factors, the same in every run."""
@@ -86,6 +104,10 @@ Term = frozenset[tuple[Factor, int]]
 """An elementwise product: factors with their exponents. Without factors it is 1."""
 
 ONE: Term = frozenset()
+
+
+def _depth(term: Term) -> int:
+    return max((0 if isinstance(f, Symbol) else f.depth for f, _ in term), default=0)
 
 
 def term_key(term: Term) -> str:
@@ -126,6 +148,20 @@ class TooManyTerms(ValueError):
 
     def __init__(self) -> None:
         super().__init__(f"multiplied out, this cell has more than {MAX_TERMS} terms")
+
+
+class TooDeep(ValueError):
+    """The normal form nests functions and matrix products deeper than can be handled."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"in this cell functions and matrix products are nested more than {MAX_DEPTH} deep"
+        )
+
+
+def _refuse_depth(depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise TooDeep
 
 
 @dataclass(frozen=True)
@@ -214,28 +250,6 @@ class Polynomial:
         """The value, if it is a number."""
         values = dict(self.terms)
         return values.get(ONE, Fraction(0)) if values.keys() <= {ONE} else None
-
-
-def apply(function: str, argument: Polynomial) -> Polynomial:
-    """A function of the language, in normal form.
-
-    >>> a = Polynomial.symbol("a")
-    >>> apply("sigmoid", a) + apply("sigmoid", -a) == Polynomial.number(1)
-    True
-    """
-    record = FUNCTIONS[function]
-    if record.written is not None:
-        rewritten: Polynomial = record.written(argument, apply)
-        return rewritten
-    if (number := argument.constant) is not None and (value := record.value(number)) is not None:
-        return Polynomial.number(value)
-    if record.reflection is None:
-        return Polynomial.term(Function(function, argument))
-    # Of a and -a the one with fewer minus signs is kept: sigmoid(b), not 1 - sigmoid(-b).
-    base = min(argument, -argument, key=lambda a: (sum(q < 0 for _, q in a.terms), a.key))
-    applied = Polynomial.term(Function(function, base))
-    reflected: Polynomial = record.reflection(applied, base)
-    return applied if base == argument else reflected
 
 
 def matrix_product(left: Polynomial, right: Polynomial, inner: Size, scalar: bool) -> Polynomial:
