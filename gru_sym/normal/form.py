@@ -155,9 +155,8 @@ class FormWriter:
             case MatrixProduct(left=left, right=right):
                 inner = self.sizes.shape(left)[1]
                 factors = self.polynomial(left), self.polynomial(right)
-                if inner == 1 == self.sizes.shape(right)[1]:
-                    return factors[0] * factors[1]  # a column times one number
-                return matrix_product(*factors, inner, self.sizes.shape(expression) == (1, 1))
+                rows, columns = self.sizes.shape(expression)
+                return matrix_product(*factors, inner, rows == columns == 1, columns == 1)
             case Plus(terms=parts):
                 return Polynomial.collect(p for part in parts for p in self.polynomial(part).terms)
             case Times(factors=parts):

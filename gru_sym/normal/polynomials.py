@@ -252,14 +252,20 @@ class Polynomial:
         return values.get(ONE, Fraction(0)) if values.keys() <= {ONE} else None
 
 
-def matrix_product(left: Polynomial, right: Polynomial, inner: Size, scalar: bool) -> Polynomial:
-    """`left @ right`, distributed over sums, with numbers and scalars in front."""
+def matrix_product(
+    left: Polynomial, right: Polynomial, inner: Size, scalar: bool, column: bool = False
+) -> Polynomial:
+    """`left @ right`, distributed over sums, with numbers and scalars in front.
+
+    `inner` is the size that they share, `scalar` whether the product is one number, `column`
+    whether it is known to have one column.
+    """
     if len(left.terms) * len(right.terms) > MAX_TERMS:
         raise TooManyTerms
     pairs: list[tuple[Term, Fraction]] = []
     for (s, p), (t, q) in product(left.terms, right.terms):
         outside = times(_scalars(s), _scalars(t))
-        joined = _join(s - _scalars(s), t - _scalars(t), inner, scalar)
+        joined = _join(s - _scalars(s), t - _scalars(t), inner, scalar, column)
         pairs.append((times(outside, joined), p * q))
     return Polynomial.collect(pairs)
 
@@ -268,11 +274,14 @@ def _scalars(term: Term) -> Term:
     return frozenset((factor, exponent) for factor, exponent in term if factor.scalar)
 
 
-def _join(left: Term, right: Term, inner: Size, scalar: bool) -> Term:
+def _join(left: Term, right: Term, inner: Size, scalar: bool, column: bool) -> Term:
     """One matrix product, grouped on the right: (A @ B) @ x is A @ (B @ x)."""
+    if inner == 1 and column:
+        return times(left, right)  # a column times one number
     match tuple(left):
         case ((Product(first, second, between), 1),):
-            return _join(first, _join(second, right, inner, False), between, scalar)
+            one = between == 1 and column
+            return _join(first, _join(second, right, inner, one, column), between, scalar, column)
     if (cancelled := _inverse_pair(left, right)) is not None:
         return cancelled
     return frozenset([(Product(left, right, inner, scalar), 1)])
