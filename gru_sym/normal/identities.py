@@ -46,7 +46,10 @@ from gru_sym.normal.ratios import (
     over_one_denominator,
 )
 
-MAX_CASES = 500
+MAX_CASES = 200
+
+MAX_FACTORS = 5
+"""Of how many inequalities all products of two are looked at, too."""
 
 
 class Unsettled(ValueError):
@@ -86,6 +89,7 @@ class _Writer:
         self.opaque: dict[Function, Ratio] = {}
         self.products: dict[Product, Polynomial] = {}
         self.siblings: dict[tuple[object, ...], set[Product]] = {}
+        self.signs: dict[Polynomial, Polynomial] = {}
         self.cases_tried = 0
         for polynomial in given:
             for product in _products(polynomial):
@@ -103,9 +107,6 @@ class _Writer:
         """The polynomials in each combination of pieces; `positive` is what is known to be so."""
         kinked = next((f for p in polynomials if (f := _innermost(p)) is not None), None)
         if kinked is None:
-            self.cases_tried += 1
-            if self.cases_tried > MAX_CASES:
-                raise Unsettled(f"more than {MAX_CASES} combinations of linear pieces")
             yield polynomials
             return
         record, a = FUNCTIONS[kinked.function], kinked.argument
@@ -113,6 +114,9 @@ class _Writer:
             above = [a - Polynomial.number(at) for at in record.breaks[:number][-1:]]
             below = [Polynomial.number(at) - a for at in record.breaks[number:][:1]]
             here = [*positive, *above, *below]
+            self.cases_tried += 1
+            if self.cases_tried > MAX_CASES:
+                raise Unsettled(f"more than {MAX_CASES} combinations of linear pieces")
             if not can_be_positive(self._signs(here)):
                 continue
             value = a.scaled(slope) + Polynomial.number(intercept)
@@ -120,10 +124,11 @@ class _Writer:
 
     def _signs(self, positive: list[Polynomial]) -> Iterator[Row]:
         """The inequalities, and products of two, as linear ones in products of generators."""
-        bare = [_without_positive_content(self.ratio(p).numerator) for p in positive]
+        bare = [self.sign(p) for p in positive]
         generators = {f for p in bare for term, _ in p.terms for f, _ in term if _is_positive(f)}
         factors = [*bare, *(Polynomial.term(f) for f in sorted(generators, key=lambda f: f.key))]
-        together = [*bare, *(p * q for p, q in combinations_with_replacement(factors, 2))]
+        pairs = combinations_with_replacement(factors if len(factors) <= MAX_FACTORS else [], 2)
+        together = [*bare, *(p * q for p, q in pairs)]
         yield from map(as_row, together)
         certain = {
             term
@@ -133,6 +138,12 @@ class _Writer:
         }
         for term in certain:
             yield as_row(Polynomial.collect([(term, Fraction(1))]))
+
+    def sign(self, polynomial: Polynomial) -> Polynomial:
+        """What has the sign of a polynomial, in generators: denominators are positive."""
+        if polynomial not in self.signs:
+            self.signs[polynomial] = _without_positive_content(self.ratio(polynomial).numerator)
+        return self.signs[polynomial]
 
     # Everything else
 
@@ -219,8 +230,11 @@ class _Writer:
     def product(self, product: Product) -> Polynomial:
         """A matrix product as a combination of those that are generators."""
         if product not in self.products:
+            # Only those that are nested no deeper: what lies within them is nested less deep.
+            deepest = _level(product)
             family = self.siblings.get(_kind(product), set()) | {product}
-            ordered = sorted(family, key=lambda each: each.key)
+            levels = {each: level for each in family if (level := _level(each)) <= deepest}
+            ordered = sorted(levels, key=lambda each: (levels[each], each.key))
             vectors = [Polynomial.collect([(each.right, Fraction(1))]) for each in ordered]
             rows: list[dict[object, Fraction]] = [{} for _ in ordered]
             for place, polynomials in enumerate(self.cases(vectors, [])):
@@ -269,8 +283,8 @@ def _sigmoid(exponential: Ratio) -> Ratio:
 
 
 def _kind(product: Product) -> tuple[object, ...]:
-    """What products have in common that are compared: no one of them lies within another."""
-    return product.left, product.inner, product.scalar, _level(product)
+    """What products have in common that are compared."""
+    return product.left, product.inner, product.scalar
 
 
 def _level(product: Product) -> int:

@@ -125,7 +125,7 @@ def _add(total: dict[object, Fraction], part: Row, factor: Fraction) -> None:
             total.pop(key, None)
 
 
-def can_be_positive(rows: Iterable[Row], most: int = 400) -> bool:
+def can_be_positive(rows: Iterable[Row], most: int = 60) -> bool:
     """Whether linear forms can all be positive at once; True also where they are too many to say.
 
     >>> one = Fraction(1)
