@@ -14,10 +14,12 @@ from functools import cached_property
 from itertools import product
 from math import prod
 
-from gru_sym.functions import FUNCTIONS
 from gru_sym.language.unification import Size
 
 MAX_TERMS = 20_000
+
+MAX_DEPTH = 80
+"""How deep functions and matrix products may be nested; the rooms above recurse over them."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,14 @@ class Function:
     function: str
     argument: Polynomial
 
+    def __post_init__(self) -> None:
+        _refuse_depth(self.depth)
+
+    @cached_property
+    def depth(self) -> int:
+        """How deep functions and matrix products are nested in it."""
+        return 1 + max((_depth(term) for term, _ in self.argument.terms), default=0)
+
     @cached_property
     def key(self) -> str:
         """What orders factors, the same in every run."""
@@ -70,6 +80,14 @@ class Product:
     inner: Size
     scalar: bool = False
 
+    def __post_init__(self) -> None:
+        _refuse_depth(self.depth)
+
+    @cached_property
+    def depth(self) -> int:
+        """How deep functions and matrix products are nested in it."""
+        return 1 + max(_depth(self.left), _depth(self.right))
+
     @cached_property
     def key(self) -> str:
         """What orders factors, the same in every run."""
@@ -86,6 +104,10 @@ Term = frozenset[tuple[Factor, int]]
 """An elementwise product: factors with their exponents. Without factors it is 1."""
 
 ONE: Term = frozenset()
+
+
+def _depth(term: Term) -> int:
+    return max((0 if isinstance(f, Symbol) else f.depth for f, _ in term), default=0)
 
 
 def term_key(term: Term) -> str:
@@ -126,6 +148,20 @@ class TooManyTerms(ValueError):
 
     def __init__(self) -> None:
         super().__init__(f"multiplied out, this cell has more than {MAX_TERMS} terms")
+
+
+class TooDeep(ValueError):
+    """The normal form nests functions and matrix products deeper than can be handled."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"in this cell functions and matrix products are nested more than {MAX_DEPTH} deep"
+        )
+
+
+def _refuse_depth(depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise TooDeep
 
 
 @dataclass(frozen=True)
@@ -216,13 +252,15 @@ class Polynomial:
         return values.get(ONE, Fraction(0)) if values.keys() <= {ONE} else None
 
 
-def apply(function: str, argument: Polynomial) -> Polynomial:
-    """A function of the language, in normal form.
+def matrix_product(
+    left: Polynomial, right: Polynomial, inner: Size, scalar: bool, column: bool = False
+) -> Polynomial:
+    """`left @ right`, distributed over sums, with numbers and scalars in front.
 
-    >>> a = Polynomial.symbol("a")
-    >>> apply("sigmoid", a) + apply("sigmoid", -a) == Polynomial.number(1)
-    True
+    `inner` is the size that they share, `scalar` whether the product is one number, `column`
+    whether it is known to have one column.
     """
+<<<<<<< HEAD
     record = FUNCTIONS[function]
     if record.written is not None:
         rewritten: Polynomial = record.written(argument, apply)
@@ -243,12 +281,14 @@ def apply(function: str, argument: Polynomial) -> Polynomial:
 
 def matrix_product(left: Polynomial, right: Polynomial, inner: Size, scalar: bool) -> Polynomial:
     """`left @ right`, distributed over sums, with numbers and scalars in front."""
+=======
+>>>>>>> h/equivalence
     if len(left.terms) * len(right.terms) > MAX_TERMS:
         raise TooManyTerms
     pairs: list[tuple[Term, Fraction]] = []
     for (s, p), (t, q) in product(left.terms, right.terms):
         outside = times(_scalars(s), _scalars(t))
-        joined = _join(s - _scalars(s), t - _scalars(t), inner, scalar)
+        joined = _join(s - _scalars(s), t - _scalars(t), inner, scalar, column)
         pairs.append((times(outside, joined), p * q))
     return Polynomial.collect(pairs)
 
@@ -257,11 +297,14 @@ def _scalars(term: Term) -> Term:
     return frozenset((factor, exponent) for factor, exponent in term if factor.scalar)
 
 
-def _join(left: Term, right: Term, inner: Size, scalar: bool) -> Term:
+def _join(left: Term, right: Term, inner: Size, scalar: bool, column: bool) -> Term:
     """One matrix product, grouped on the right: (A @ B) @ x is A @ (B @ x)."""
+    if inner == 1 and column:
+        return times(left, right)  # a column times one number
     match tuple(left):
         case ((Product(first, second, between), 1),):
-            return _join(first, _join(second, right, inner, False), between, scalar)
+            one = between == 1 and column
+            return _join(first, _join(second, right, inner, one, column), between, scalar, column)
     if (cancelled := _inverse_pair(left, right)) is not None:
         return cancelled
     return frozenset([(Product(left, right, inner, scalar), 1)])
