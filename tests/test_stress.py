@@ -6,6 +6,7 @@ import ast
 import dataclasses
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -173,11 +174,9 @@ RNN = "h' = tanh(W @ x + U @ h + a + b)"
 
 def _changed(answer, **by):
     """The answer with other numbers, past whatever its class would check."""
-    copy = object.__new__(type(answer))
-    fields = {f.name: getattr(answer, f.name) for f in dataclasses.fields(answer)}
-    for name, value in (fields | by).items():
-        object.__setattr__(copy, name, value)
-    return copy
+    names = ("stored", "lower", "upper", "effective", "redundant", "certified", "scope")
+    honest = {name: getattr(answer, name) for name in (*names, "redundancy")}
+    return SimpleNamespace(**honest | by)
 
 
 LIES = {
