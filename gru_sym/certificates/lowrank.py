@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
-from gru_sym.certificates.exact_rank import Factors, System
 from gru_sym.certificates.symmetry import Mixing
+from gru_sym.certificates.system import Factors, System
 from gru_sym.language.shapes import Shape
 from gru_sym.normal.application import apply
 from gru_sym.normal.polynomials import (

@@ -260,29 +260,6 @@ def matrix_product(
     `inner` is the size that they share, `scalar` whether the product is one number, `column`
     whether it is known to have one column.
     """
-<<<<<<< HEAD
-    record = FUNCTIONS[function]
-    if record.written is not None:
-        rewritten: Polynomial = record.written(argument, apply)
-        return rewritten
-    if (number := argument.constant) is not None and (value := record.value(number)) is not None:
-        return Polynomial.number(value)
-    if record.reflection is None:
-        return Polynomial.term(Function(function, argument))
-    if function == "relu" and (positive := _powers_of_positive(argument)):
-        factor = Polynomial.collect([(positive, Fraction(1))])
-        return factor * apply(function, argument * factor**-1)
-    # Of a and -a the one with fewer minus signs is kept: sigmoid(b), not 1 - sigmoid(-b).
-    base = min(argument, -argument, key=lambda a: (sum(q < 0 for _, q in a.terms), a.key))
-    applied = Polynomial.term(Function(function, base))
-    reflected: Polynomial = record.reflection(applied, base)
-    return applied if base == argument else reflected
-
-
-def matrix_product(left: Polynomial, right: Polynomial, inner: Size, scalar: bool) -> Polynomial:
-    """`left @ right`, distributed over sums, with numbers and scalars in front."""
-=======
->>>>>>> h/equivalence
     if len(left.terms) * len(right.terms) > MAX_TERMS:
         raise TooManyTerms
     pairs: list[tuple[Term, Fraction]] = []
@@ -321,19 +298,6 @@ def _inverse_pair(left: Term, right: Term) -> Term | None:
                 ):
                     return rest if name != other else None
     return None
-
-
-POSITIVE = "t+"
-"""The name of a factor that is positive: relu(t a) = t relu(a). No name of a cell is like it."""
-
-
-def _powers_of_positive(argument: Polynomial) -> frozenset[tuple[Factor, int]]:
-    """The power of the positive factor that all terms of an argument have."""
-    powers = {
-        frozenset((f, e) for f, e in term if isinstance(f, Symbol) and f.name == POSITIVE)
-        for term, _ in argument.terms
-    }
-    return next(iter(powers)) if len(powers) == 1 else frozenset()
 
 
 INVERSE = "^-1"
