@@ -277,6 +277,7 @@ def test_a_wrong_formula_or_number_is_seen(name: str, old: str, new: str):
     ("piece", "derivations", "fault"),
     [
         ("a GRU has $5(n^2 + nm)$ weights", "weights gru.pytorch", "is derived as"),
+        ("its kernel is $m \\times n$", "shape rnn.elman W", "is derived as"),
         ("a GRU has $3(n^2 + nm)$ weights", "", "0 derived"),
         ("$3(n^2 + nm)$", "weights gru.pytorch", "does not say of what"),
         ("an LSTM has $3n$ biases", "biases gru.flux", "no longer says"),
