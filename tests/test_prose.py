@@ -165,7 +165,7 @@ DECLARED: dict[str, prose.Declared] = {
     },
     "book/claims.ipynb": {
         "`reset_after=False`, which has $3(n^2 + nm + n)$": "count gru.keras_reset_before",
-        "its `CuDNNGRU` has $6n$ biases": CUDNN,
+        "`CuDNNGRU`, has $6n$ biases": CUDNN,
         "$3n$ of the $6n$ biases are redundant": "redundant gru.answer, biases gru.answer",
         "of their $6n$ biases $2n$ are redundant": "biases gru.pytorch, redundant gru.pytorch",
         "are redundant and $4n$ count": COUNT_IN_PYTORCH,
