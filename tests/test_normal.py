@@ -142,7 +142,7 @@ def test_what_differs_is_never_proved(data):
 
 def test_what_is_not_seen_is_undecided_with_a_reason():
     """The square of a difference is never negative, which is not looked for."""
-    with pytest.raises(Undecided, match="h' agree .* is not seen to be 0 in exponentials"):
+    with pytest.raises(Undecided, match=r"h' agree .* is not seen to be 0 in exponentials"):
         decided("relu(b * b - 2 * b * g + g * g)", "b * b - 2 * b * g + g * g")
 
 
@@ -227,7 +227,7 @@ def test_an_interval_holds_the_value_and_is_narrow(name, at):
             truth = MPMATH[name](outer(mpmath.mpf(at.numerator) / at.denominator))
             low, high = (mpmath.mpf(end._mpi_[0]) for end in (ball.a, ball.b))
             assert low <= truth <= high
-            # 800 is the largest argument; a softplus far left of 0 has these digits after the point.
+            # 800 is the largest argument; far left of 0 these are digits after the point.
             assert high - low <= mpmath.mpf(10) ** (6 - DIGITS) * max(1, abs(truth))
 
 
