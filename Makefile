@@ -13,7 +13,7 @@ export IPYTHONDIR := $(CURDIR)/$(VENV)/ipython
 KERNEL_CONFIG := $(VENV)/ipython/profile_default/ipython_kernel_config.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv book test unit hygiene nbval site-test lint types format bench notebooks constraints clean distclean
+.PHONY: help venv book test unit hygiene nbval site-test lint types format bench stress notebooks constraints clean distclean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -86,6 +86,13 @@ format: venv
 # make bench   every bench/bench_*.py
 bench: venv
 	@for script in bench/bench_*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
+
+# make stress   random cells, certificates beside an independent rank: CELLS=20000 SEED=1 JOBS=2 KINDS="..." ONLY=kind:number
+CELLS ?= 2000
+SEED  ?= 1
+JOBS  ?= 2
+stress: venv
+	$(PY) -m stress --cells $(CELLS) --seed $(SEED) --jobs $(JOBS) --kinds "$(KINDS)" --only "$(ONLY)"
 
 # ------------------------------------------------------------------------------------------- housekeeping
 

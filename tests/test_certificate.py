@@ -154,7 +154,7 @@ def test_the_formula_for_all_sizes_is_the_exact_rank_at_each(name):
 
 def test_a_large_certificate():
     """98,816 of 99,072: the rank itself, not the formula."""
-    rank = exact_rank(cell("gru.pytorch"), 98_816, m=128, n=128)
+    rank = exact_rank(cell("gru.pytorch"), expected=98_816, m=128, n=128)
     assert rank.proved and rank.rank == 98_816
 
 

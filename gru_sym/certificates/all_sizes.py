@@ -6,9 +6,10 @@ it occurs in the shape of one parameter, and one more if the rule names a first 
 
 **Theorem.** Let a cell be local (`locality`), and let its functions be analytic, or piecewise
 linear with every choice of pieces occurring for almost all parameters. Where it is local through
-functions, let their arguments be independent at the sizes B and constant at units whose parameters,
-data and exponentials are 0. If at the sizes B the columns of the Jacobian that belong to the parameters outside D
-are linearly independent for generic parameters, then so they are at all sizes that are at least B.
+functions, let their arguments be independent at the sizes B, and constant at units whose
+parameters, data and exponentials are 0. If at the sizes B the columns of the Jacobian that belong
+to the parameters outside D are linearly independent for generic parameters, then so they are at all
+sizes that are at least B.
 
 *Proof.* Take generic parameters at large sizes, and a null vector v of the Jacobian that is 0 on
 D. For each size symbol let S be a set of as many places as B says, among them the first one if D
@@ -39,22 +40,18 @@ from dataclasses import dataclass
 from itertools import islice, product
 from math import prod
 
-import sympy as sp
-
-from gru_sym.certificates.exact_rank import Entry, Search, System
-from gru_sym.certificates.families import Family, MixingFamily
+from gru_sym.certificates.exact_rank import Search
+from gru_sym.certificates.families import FalseFamily
 from gru_sym.certificates.finding import Redundancy
 from gru_sym.certificates.fixing import Rule, entries, rules
 from gru_sym.certificates.locality import locality, rows_vanish
 from gru_sym.certificates.lowrank import multiplied_out
+from gru_sym.certificates.moves import MixingFamily
+from gru_sym.certificates.system import System
 
 MAX_GRID = 40
 MAX_CHOICES = 24
 """The most choices of D that are tried."""
-
-
-class FalseFamily(AssertionError):
-    """A rank is larger than the families allow: one of the two sides is wrong."""
 
 
 @dataclass(frozen=True)
@@ -115,11 +112,13 @@ def _on_grid(system: System, rule: Rule) -> Verdict:
         if reason := failing(system, rule, sizes):
             return Verdict(reason=reason)
     shown = "; ".join(", ".join(f"{name} = {value}" for name, value in s.items()) for s in grid)
-    return Verdict(f"all sizes, from exact ranks at {shown}" if base else "its one size, by exact rank")
+    return Verdict(
+        f"all sizes, from exact ranks at {shown}" if base else "its one size, by exact rank"
+    )
 
 
 def failing(system: System, rule: Rule, sizes: Mapping[str, int]) -> str:
-    """Why the parameters outside D are not shown to be independent at these sizes; empty if they are."""
+    """Why parameters outside D are not shown to be independent at these sizes; empty if so."""
     search = Search(system, sizes)
     fixed = frozenset(entries(rule, system.shapes, search.size))
     rank, rest = search.without(fixed)
@@ -158,19 +157,20 @@ def base_sizes(system: System, rule: Rule = ()) -> dict[str, int]:
     for fixed in rule:
         for size in fixed.anchors(system.shapes):
             most[size] += 1
-    for factors in system.factors.values():
-        if isinstance(factors.inner, str):
-            most[factors.inner] = _generic_rank(system, most)
-    return dict(sorted(most.items()))
+    inner = {f.inner for f in system.factors.values() if isinstance(f.inner, str)}
+    return dict(sorted((most | {size: _generic(system, size, most) for size in inner}).items()))
 
 
-def _generic_rank(system: System, most: Mapping[str, int]) -> int:
-    """From which inner size on all products of kernels have small parts that are any matrices."""
+def _generic(system: System, inner: str, most: Mapping[str, int]) -> int:
+    """The inner size from which on all small parts of products of kernels are any matrices."""
     rows: dict[str, int] = {}
     columns: dict[str, int] = {}
     for name, factors in system.factors.items():
-        above, below = (most.get(s, 1) if isinstance(s, str) else s for s in system.shapes[name])
-        rows[factors.left], columns[factors.right] = above, below
+        if factors.inner == inner:
+            above, below = (
+                most.get(s, 1) if isinstance(s, str) else s for s in system.shapes[name]
+            )
+            rows[factors.left], columns[factors.right] = above, below
     return min(sum(rows.values()), sum(columns.values()))
 
 

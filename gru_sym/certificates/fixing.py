@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 
-from gru_sym.certificates.exact_rank import Entry, System
-from gru_sym.certificates.families import Absorption, Family, ScalingFamily, ShiftFamily
+from gru_sym.certificates.families import Family
+from gru_sym.certificates.moves import Absorption, ScalingFamily, ShiftFamily
 from gru_sym.certificates.symmetry import COLUMNS, ROWS, Side
+from gru_sym.certificates.system import Entry, System
 from gru_sym.language.shapes import Shape
 
 
@@ -29,6 +30,9 @@ class Fixed:
 
 Rule = tuple[Fixed, ...]
 
+MAX_CHOICES = 1_000
+"""The most choices that are looked at."""
+
 
 def entries(
     rule: Rule, shapes: Mapping[str, Shape], size: Callable[[str | int], int]
@@ -42,7 +46,7 @@ def entries(
 
 
 def rules(families: Sequence[Family], system: System) -> Iterator[Rule]:
-    """Choices with as many entries as the families have directions, those without a first index first."""
+    """Choices with as many entries as the families have directions; simple ones come first."""
     known = frozenset(system.parameters)
     certain: list[Fixed] = []
     options: list[list[Fixed]] = []
@@ -51,12 +55,13 @@ def rules(families: Sequence[Family], system: System) -> Iterator[Rule]:
             case Absorption():
                 certain += [Fixed(name) for name in family.free]
             case ShiftFamily():
-                options.append([Fixed(name) for name in family.parameters])
+                options.append([Fixed(name) for name in family.witnesses])
             case ScalingFamily():
-                sides = [side for side, _ in family.scaling.powers]
+                sides = [s for s, _ in family.scaling.powers if s.parameter in family.witnesses]
                 options.append([_side(side, system.shapes) for side in sides])
+    choices = list(islice(product(*options), MAX_CHOICES))
     for choice in sorted(
-        product(*options), key=lambda c: sum(1 for f in c for _ in f.anchors(system.shapes))
+        choices, key=lambda c: sum(1 for f in c for _ in f.anchors(system.shapes))
     ):
         rule = (*certain, *choice)
         names = [fixed.parameter for fixed in rule]
@@ -70,4 +75,6 @@ def _side(side: Side, shapes: Mapping[str, Shape]) -> Fixed:
         return Fixed(side.parameter, columns=shapes[side.parameter][1] == 1)
     if side.side == COLUMNS:
         return Fixed(side.parameter, rows=shapes[side.parameter][0] == 1)
-    return Fixed(side.parameter, rows=shapes[side.parameter][0] == 1, columns=shapes[side.parameter][1] == 1)
+    return Fixed(
+        side.parameter, rows=shapes[side.parameter][0] == 1, columns=shapes[side.parameter][1] == 1
+    )

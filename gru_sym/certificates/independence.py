@@ -11,8 +11,8 @@ then t, exp(b_1), ..., exp(b_r) and L_1, ..., L_s are algebraically independent 
 numbers. So the Jacobian of the next states by the parameters, written in them, has at every point
 modulo every prime at most its generic rank.
 
-*Proof.* The L_k are independent of the b_j, too. For sum q_k L_k + sum p_j b_j = constant with whole
-numbers q_k, p_j would say that the product of the (1 + exp(a_k))^q_k and the exp(b_j)^p_j is
+*Proof.* The L_k are independent of the b_j, too. For sum q_k L_k + sum p_j b_j = constant with
+whole numbers q_k, p_j would say that the product of the (1 + exp(a_k))^q_k and the exp(b_j)^p_j is
 constant, where each exp(a_k) is a constant times a product of powers of the exp(b_j), and no two
 a_k are equal or opposite (the normal form writes softplus(-a) as softplus(a) - a). Take the
 functions in the order of computation, so that the exp(b_j) up to here are already known to be
@@ -53,30 +53,36 @@ from gru_sym.normal.prime_field import Echelon
 
 DEPENDENT = "the arguments of its functions are not known to be independent"
 
+SAMPLES = 3
+"""Samples with common parameters that are compared with one more."""
 
-def dependence(arguments: Callable[[int, str], Mapping[Hashable, Dual]]) -> str:
+
+def dependence(arguments: Callable[[int, int], Mapping[Hashable, Dual]]) -> str:
     """Why the arguments of functions are not known to be independent; empty if they are.
 
-    `arguments(k, u)` gives them at the k-th parameters and the sample u.
+    `arguments(k, u)` gives them at the k-th parameters and the u-th sample.
     """
-    first = arguments(0, "u")
-    number = {key: i for i, key in enumerate(first)}
-    varying = {key for key, argument in first.items() if argument.varies}
+    first = arguments(0, 0)
+    varying = {key: i for i, key in enumerate(k for k, a in first.items() if a.varies)}
+    fixed = {key: i for i, key in enumerate(k for k, a in first.items() if not a.varies)}
     differences, constants = Echelon(), Echelon()
-    for k in range(len(first) + 2):
-        one, other = arguments(k, "u"), arguments(k, "v")
-        if one.keys() != first.keys() or other.keys() != first.keys():
-            return DEPENDENT  # a function that is not met at every sample
-        differences.add({number[key]: one[key].value - other[key].value for key in varying})
-        values = {number[key]: one[key].value for key in first if key not in varying}
-        constants.add(values | {len(number): 1})
-    if differences.rank == len(varying) and constants.rank == len(first) - len(varying) + 1:
+    for parameters in range(len(first) + 3):
+        if differences.rank == len(varying) and constants.rank == len(fixed) + 1:
+            break
+        one = arguments(parameters, 0)
+        constants.add({i: one[key].value for key, i in fixed.items()} | {len(fixed): 1})
+        for sample in range(1, 1 + SAMPLES if varying else 0):
+            other = arguments(parameters, sample)
+            if one.keys() != first.keys() or other.keys() != first.keys():
+                return DEPENDENT  # a function that is not met at every sample
+            differences.add({i: one[key].value - other[key].value for key, i in varying.items()})
+    if differences.rank == len(varying) and constants.rank == len(fixed) + 1:
         return ""
     return DEPENDENT
 
 
 def mixed_constants(polynomials: Iterable[Polynomial], exponents: Exponents) -> str:
-    """Why numbers in a cell may be related; empty if they are powers of e, or log 2, or rational."""
+    """Why numbers may be related; empty if they are powers of e, or log 2, or rational."""
     constants = [
         f.argument.constant
         for polynomial in polynomials
@@ -87,4 +93,3 @@ def mixed_constants(polynomials: Iterable[Polynomial], exponents: Exponents) -> 
     if any(constants) or (constants and powers_of_e):
         return "the values of softplus and exp at numbers are not known to be independent"
     return ""
-

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
-from gru_sym.certificates.exact_rank import Factors, System
 from gru_sym.certificates.symmetry import Mixing
+from gru_sym.certificates.system import Factors, System
 from gru_sym.language.shapes import Shape
 from gru_sym.normal.application import apply
 from gru_sym.normal.polynomials import (
@@ -73,7 +73,9 @@ class _Rewriter:
         result = Polynomial.number(1)
         for factor, exponent in term:
             if not factor.names & self.mixed:
-                result = result * Polynomial.collect([(frozenset([(factor, exponent)]), Fraction(1))])
+                result = result * Polynomial.collect(
+                    [(frozenset([(factor, exponent)]), Fraction(1))]
+                )
                 continue
             result = result * self._factor(factor) ** exponent
         return result

@@ -12,13 +12,17 @@ from itertools import starmap
 from math import gcd, lcm, prod
 
 from gru_sym.functions import FUNCTIONS
-from gru_sym.normal.polynomials import Function, Polynomial, Term
+from gru_sym.normal.polynomials import Factor, Function, Polynomial, Symbol, Term
 
 MAX_POWER = 60
 """Up to which power exp(k a) is written as exp(a)**k."""
 
 NONNEGATIVE = frozenset({"sigmoid", "hard_sigmoid", "relu", "softplus", "exp"})
 """The functions without negative values."""
+
+
+POSITIVE = "t+"
+"""The name of a factor that is positive: relu(t a) = t relu(a). No name of a cell is like it."""
 
 
 def apply(function: str, argument: Polynomial) -> Polynomial:
@@ -63,9 +67,21 @@ def _relu(argument: Polynomial) -> Polynomial:
         return argument
     if is_nonnegative(-argument):
         return Polynomial.number(0)
+    if positive := _powers_of_positive(argument):
+        factor = Polynomial.collect([(positive, Fraction(1))])
+        return factor * _relu(argument * factor**-1)
     numbers = [number for _, number in argument.terms]
     content = Fraction(gcd(*(q.numerator for q in numbers)), lcm(*(q.denominator for q in numbers)))
     return _reflected("relu", argument.scaled(1 / content)).scaled(content)
+
+
+def _powers_of_positive(argument: Polynomial) -> frozenset[tuple[Factor, int]]:
+    """The power of the positive factor that all terms of an argument have."""
+    powers = {
+        frozenset((f, e) for f, e in term if isinstance(f, Symbol) and f.name == POSITIVE)
+        for term, _ in argument.terms
+    }
+    return next(iter(powers)) if len(powers) == 1 else frozenset()
 
 
 def _exp_of_term(term: Term, number: Fraction) -> Polynomial:

@@ -1,6 +1,6 @@
-"""The arguments of exponentials over the rational numbers: `exp(a)` and `exp(a + 2 b)` share values.
+"""The arguments of exponentials in a basis: `exp(a + 2 b)` is `exp(a) exp(b)**2`.
 
-`sigmoid(a)`, `exp(a)` and `softplus(a)` are functions of `exp(a)`. Arguments that stand side by side
+`sigmoid(a)`, `exp(a)` and `softplus(a)` are functions of `exp(a)`. Arguments side by side
 may be combinations of each other: a beside 2 a, or a + b, b and a. So each is written as a number
 plus a combination, with whole coefficients, of a few that are linearly independent, the *basis*;
 then the exponential of each is a product of powers of those of the basis.
@@ -8,12 +8,20 @@ then the exponential of each is a product of powers of those of the basis.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
 
-from gru_sym.normal.polynomials import ONE, Function, Polynomial, Product, Term
+from gru_sym.normal.polynomials import (
+    ONE,
+    Function,
+    Polynomial,
+    Product,
+    Term,
+    term_key,
+    term_names,
+)
 
 SMOOTH = ("sigmoid", "exp", "softplus")
 """The functions through which the normal form writes every analytic function."""
@@ -42,9 +50,12 @@ class Exponents:
     unit: int
 
     @staticmethod
-    def of(arguments: Iterable[Polynomial]) -> Exponents:
-        """Reduce arguments, in the given order: the first of several dependent ones is kept."""
-        reduction = _Reduction()
+    def of(arguments: Iterable[Polynomial], data: Collection[str] = ()) -> Exponents:
+        """Reduce arguments, in the given order: the first of several dependent ones is kept.
+
+        Where two depend on data in the same way, as a + b and a + d, their difference is kept.
+        """
+        reduction = _Reduction(frozenset(data))
         found = {argument: reduction.add(argument) for argument in dict.fromkeys(arguments)}
         numbers = {argument: dict(argument.terms).get(ONE, Fraction(0)) for argument in found}
         unit = lcm(*(number.denominator for number in numbers.values()))
@@ -68,11 +79,11 @@ class Exponents:
         )
 
     @staticmethod
-    def of_functions(polynomials: Iterable[Polynomial]) -> Exponents:
+    def of_functions(polynomials: Iterable[Polynomial], data: Collection[str]) -> Exponents:
         """The arguments of all smooth functions in polynomials, shorter ones first."""
         functions = {f for polynomial in polynomials for f in functions_of(polynomial)}
         arguments = {f.argument for f in functions if f.function in SMOOTH}
-        return Exponents.of(sorted(arguments, key=lambda a: (len(a.terms), a.key)))
+        return Exponents.of(sorted(arguments, key=lambda a: (len(a.terms), a.key)), data)
 
 
 def functions_of(polynomial: Polynomial) -> Iterator[Function]:
@@ -98,31 +109,44 @@ def _in_term(term: Term) -> Iterator[Function]:
                 yield from _in_term(right)
 
 
-class _Reduction:
-    """Gaussian elimination over the terms of polynomials, constants left out."""
+Row = tuple[Term, dict[Term, Fraction], dict[int, Fraction]]
+"""A pivot, a combination of terms in which it has the number 1, and the members it is made of."""
 
-    def __init__(self) -> None:
+
+class _Reduction:
+    """Gaussian elimination over the terms of polynomials, constants left out, data first."""
+
+    def __init__(self, data: frozenset[str]) -> None:
+        self.data = data
         self.kept: list[Polynomial] = []
-        self._rows: list[tuple[Term, dict[Term, Fraction], dict[int, Fraction]]] = []
+        # A row with data may hold the pivots of later ones and of rows without data, not others.
+        self._varying: list[Row] = []
+        self._constant: list[Row] = []
 
     def add(self, polynomial: Polynomial) -> dict[int, Fraction]:
-        """A polynomial as a combination of those kept; it is kept itself if there is none."""
-        rest = {term: q for term, q in polynomial.terms if term != ONE}
-        combination: dict[int, Fraction] = {}
-        for pivot, row, made_of in self._rows:
-            if factor := rest.get(pivot):
-                _subtract(rest, row, factor)
+        """A polynomial as a combination of those kept, to which one may be added for it."""
+        whole = {term: q for term, q in polynomial.terms if term != ONE}
+        rest, combination = dict(whole), dict[int, Fraction]()
+        for known, terms, made_of in (*self._varying, *self._constant):
+            if factor := rest.get(known):
+                _subtract(rest, terms, factor)
                 _subtract(combination, made_of, -factor)
         if not rest:
             return combination
-        pivot = next(iter(rest))
+        varying = [term for term in rest if term_names(term) & self.data]
+        pivot = min(varying or rest, key=term_key)
         scale = 1 / rest[pivot]
-        # rest = polynomial - combination, so polynomial is the new member of the basis.
         new = len(self.kept)
-        made_of = {k: -q * scale for k, q in combination.items()} | {new: scale}
-        self._rows.append((pivot, {term: q * scale for term, q in rest.items()}, made_of))
-        self.kept.append(polynomial - Polynomial.number(dict(polynomial.terms).get(ONE, 0)))
-        return {new: Fraction(1)}
+        row = {term: q * scale for term, q in rest.items()}
+        if varying:
+            # rest = polynomial - combination, and the polynomial is the new member.
+            made_of = {k: -q * scale for k, q in combination.items()} | {new: scale}
+            self._varying.append((pivot, row, made_of))
+            self.kept.append(Polynomial.collect(whole.items()))
+            return {new: Fraction(1)}
+        self._constant.append((pivot, row, {new: scale}))
+        self.kept.append(Polynomial.collect(rest.items()))
+        return combination | {new: Fraction(1)}
 
 
 def _subtract(total: dict, part: Mapping, factor: Fraction) -> None:  # type: ignore[type-arg]

@@ -2,15 +2,14 @@
 
 An exponential is not computed but drawn: `exp(b)` gets a random residue e for every member b of a
 basis of the arguments (`exponents`), and `exp(a)` is the product of powers that its argument asks
-for. `sigmoid(a)` is `e / (1 + e)` with the derivative `s (1 - s) a'`, and `softplus(a)` is a draw of
-its own whose derivative is `s a'`. Why the draws may be random is the theorem in `independence`.
+for. `sigmoid(a)` is `e / (1 + e)` with the derivative `s (1 - s) a'`, and `softplus(a)` is a draw
+of its own whose derivative is `s a'`. Why the draws may be random is the theorem in `independence`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 from hashlib import blake2b
 
 from gru_sym.functions import FUNCTIONS
@@ -175,7 +174,9 @@ class FieldValues:
             self.kinked[factor.function, key] = argument
             slope, intercept = PIECES[factor.function][self.piece(factor.function, key)]
             if slope:
-                return _chain(argument, residue(slope) * argument.value + residue(intercept), residue(slope))
+                return _chain(
+                    argument, residue(slope) * argument.value + residue(intercept), residue(slope)
+                )
             return Dual(residue(intercept)) if intercept else ZERO
         exponential = self._exponential(factor.argument, row, column)
         s = exponential * inverse(1 + exponential) % PRIME
