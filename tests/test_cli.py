@@ -260,6 +260,9 @@ def test_any_cell_counts_the_same_from_standard_input(text):
         sys.stdin, sys.stdout = stdin, stdout
 
 
+FRAMEWORKS = ["torch", "numpy", "matplotlib", "flint"]
+
+
 @pytest.mark.parametrize(
     ("imported", "heavy"),
     [
