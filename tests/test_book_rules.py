@@ -63,7 +63,7 @@ OTHER_KERNEL.metadata.kernelspec.name = "my-env"
 
 PATHS = [
     *"/home/me/x.csv /Users/me/project /srv/x /data/x /scratch/me/x /workspace/x".split(),
-    *"/content/x /kaggle/x /app/x.py /nix/store /Library /Volumes /etc /run /dev/shm/x /work/x".split(),
+    *"/content/x /kaggle/x /app/x.py /nix/store /Library /Volumes /etc /run /dev/shm/x".split(),
     *"/opt/x-1.2/lib ~/x file:///home/me/x file:///x C:/Users/me c:/x".split(),
     *r"C:\Users\me D:\data D:\data\x.csv E:\\x".split(),
     "/usr/lib/python3/dist-packages/x",
