@@ -34,11 +34,11 @@ $(VENV)/.requirements: requirements.txt constraints.txt
 	touch $@
 
 # Matplotlib's list of fonts: now, so that no notebook pays for it with a line on stderr.
-$(VENV)/matplotlib: $(VENV)/.requirements
+$(VENV)/.fonts: $(VENV)/.requirements
 	$(PY) -c "import matplotlib.font_manager"
 	touch $@
 
-$(VENV)/.package: $(VENV)/.requirements $(VENV)/matplotlib pyproject.toml setup.py
+$(VENV)/.package: $(VENV)/.requirements $(VENV)/.fonts pyproject.toml setup.py
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	$(PY) -m pip check --disable-pip-version-check
 	touch $@
