@@ -83,8 +83,15 @@ def redundancy(cell: Cell) -> Redundancy:
     >>> found.count(), found.count(n=128, m=8)
     (2*n, 256)
 
-    Raises `ValueError` for a cell with too many terms when multiplied out.
+    Raises `ValueError` for a cell with too many terms when multiplied out, or nested too deeply.
     """
+    try:
+        return _redundancy(cell)
+    except RecursionError:
+        raise ValueError(f"{cell.name} is nested too deeply for its normal form") from None
+
+
+def _redundancy(cell: Cell) -> Redundancy:
     program, sizes = cell.program, cell.sizes
     states = normal_form(program, sizes).states
     data = frozenset([INPUT, *program.states])
