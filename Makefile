@@ -13,7 +13,7 @@ export IPYTHONDIR := $(CURDIR)/$(VENV)/ipython
 KERNEL_CONFIG := $(VENV)/ipython/profile_default/ipython_kernel_config.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv book test unit hygiene nbval site-test lint types format bench notebooks constraints clean distclean
+.PHONY: help venv book test unit hygiene nbval site-test lint types format bench gpu notebooks constraints clean distclean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -86,6 +86,14 @@ format: venv
 # make bench   every bench/bench_*.py
 bench: venv
 	@for script in bench/bench_*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
+
+# make gpu   on a machine with CUDA: the tests that need it, then a record into book/evidence
+RECORD ?= book/evidence/cuda-$(shell date -u +%Y-%m-%d-%H%M).json
+gpu: venv
+	@$(PY) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || { \
+	  echo "PyTorch sees no CUDA device on this machine, so there is nothing that make gpu could test or record." >&2; exit 2; }
+	$(PY) -m pytest -m cuda tests
+	$(PY) -m gru_sym gpu --record $(RECORD)
 
 # ------------------------------------------------------------------------------------------- housekeeping
 

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from gru_sym.lookup import cell
-from gru_sym.records import KINDS, SIZES, BiasMode, Row
+from gru_sym.records import CANDIDATE, KINDS, SIZES, BiasMode, Row
 from gru_sym.timing import (
     FORWARD,
     Function,
@@ -251,7 +251,7 @@ def mode_results(plan: Plan) -> Iterator[Row]:
         for reset, numbers in readings(kind, weights).items():
             reference = {"outputs": generated(KINDS[kind].cell, numbers, double).forward()}
             error = largest_error(found, reference, ["outputs"])
-            yield {**about, "candidate's bias": reset, "error": error}
+            yield {**about, CANDIDATE: reset, "error": error}
 
 
 def readings(kind: str, weights: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:

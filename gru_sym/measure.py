@@ -226,11 +226,10 @@ def record(
         raise ValueError("PyTorch sees no CUDA device here; --device cpu measures all but cuDNN")
     made = _provenance(device, dry, commit)
     plan = Plan(device) if dry else full_plan(device)
-    for name, measure in (ANYWHERE | ON_CUDA).items():
+    if device == "cpu":
+        made.absent.update(dict.fromkeys(ON_CUDA, "it needs a CUDA device, and there is none"))
+    for name, measure in (ANYWHERE if device == "cpu" else ANYWHERE | ON_CUDA).items():
         rows = len(made.rows)
-        if name in ON_CUDA and device != "cuda":
-            made.absent[name] = "it needs a CUDA device, and there is none"
-            continue
         try:
             for row in measure(plan):
                 json.dumps(row, allow_nan=False)  # what cannot be written fails here

@@ -27,7 +27,7 @@ Case: TypeAlias = tuple[str, str, str]
 """A question or a control, the work, and the sizes."""
 
 SIZES = "T, B, m, n"
-"""The key of what was run: steps, batch, input size and hidden size, as in "64, 1, 256, 256"."""
+"""A key: steps, batch, input size and hidden size of what was run, as in "64, 1, 256, 256"."""
 
 
 class BiasMode(IntEnum):
@@ -81,7 +81,7 @@ LIBRARY_UNITS, GENERATED_UNITS, FACTOR = 128, 32, 4
 BOUNDS = {"float64": 1e-12, "float32": 1e-5}
 """How far two correct results may be apart, relative to the largest number in them."""
 
-LEVEL = 0.95
+LEVEL, CANDIDATE = 0.95, "candidate's bias"
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,9 @@ class Record:
         where = self.machine if self.device == "cuda" else f"the CPU ({self.machine})"
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         dry = "as a dry run, whose times mean nothing, " if self.dry else ""
-        commit = (self.commit or "not known")[:12]
-        return f"Recorded {self.date[:10]} {dry}on {where}, with {versions}, commit {commit}."
+        commit, _, changes = (self.commit or "not known").partition("+")
+        code = f"commit {commit[:12]}" + ", from which the sources differ" * bool(changes)
+        return f"Recorded {self.date[:10]} {dry}on {where}, with {versions}, {code}."
 
 
 # Files
@@ -144,33 +145,30 @@ def full_records(folder: str | Path, device: str) -> list[Record]:
 
 def problems(record: Record) -> Iterator[str]:
     """Each count that differs from the derived one, and each error above its bound."""
+    derived: list[tuple[Row, str, int]] = []
     for row in record.table("counts"):
         layer = Layer(cell(row["cell"]), row["layers"], row["directions"] == 2)
         sizes = {name: row[name] for name in layer.size_names}
-        yield from _differs(row, "count", (layer.count if row["bias"] else layer.weights)(**sizes))
+        derived.append((row, "count", (layer.count if row["bias"] else layer.weights)(**sizes)))
     for row in record.table("mode counts"):
         whole, sizes = cell(KINDS[row["kind"]].cell), {"m": row["m"], "n": row["n"]}
         biases = len(BiasMode[row["mode"]].sides) * whole.biases(**sizes) // 2
-        yield from _differs(row, "biases", biases)
-        yield from _differs(row, "count", whole.weights(**sizes) + biases)
+        derived += (row, "biases", biases), (row, "count", whole.weights(**sizes) + biases)
+    for row, key, number in derived:
+        if row[key] != number:
+            yield f"{key} is {row[key]}; derived is {number}: {row}"
     for row in record.table("errors"):
         unit = UNITS[row["arithmetic"]]
-        own = max(FACTOR * (row["library"] + unit), GENERATED_UNITS * unit)
-        bounds = {"library": LIBRARY_UNITS * unit, "generated": own}
-        if row["arithmetic"] == "float64":
-            bounds["difference"] = BOUNDS["float64"]
+        bounds = {"library": LIBRARY_UNITS * unit}
+        bounds["generated"] = max(FACTOR * (row["library"] + unit), GENERATED_UNITS * unit)
+        bounds["difference"] = BOUNDS["float64"] if row["arithmetic"] == "float64" else math.inf
         for key, bound in bounds.items():
             if not row[key] <= bound:
                 yield f"the error {key} is {row[key]:.2e}, above {bound:.2e}: {row}"
     for (kind, mode), rows in _groups(record.table("mode results"), "kind", "mode"):
-        read = [found for _, found in _groups(rows, "candidate's bias")]
+        read = [found for _, found in _groups(rows, CANDIDATE)]
         if not any(all(r["error"] <= BOUNDS[r["arithmetic"]] for r in found) for found in read):
             yield f"{kind}, {mode}: cuDNN computes none of the functions that it may be"
-
-
-def _differs(row: Row, key: str, derived: int) -> list[str]:
-    same = row[key] == derived
-    return [] if same else [f"{key} is {row[key]}; derived is {derived}: {row}"]
 
 
 # Times
@@ -321,12 +319,11 @@ def conclusion_table(records: Sequence[Record], of: str = "designs") -> Table:
 
 def tables(record: Record) -> dict[str, Table]:
     """What a record holds, as tables by their captions; of what it does not hold there is none."""
-    timed = [
-        {**row, "told": ratio(row["times_us"], rows[0]["times_us"])}
-        | ({"told": duration(row["times_us"])} if row is rows[0] else {})
-        for _, rows in _groups(record.table("times"), "of", "work", SIZES)
-        for row in rows
-    ]
+    timed = []
+    for _, (first, *others) in _groups(record.table("times"), "of", "work", SIZES):
+        base = first["times_us"]
+        timed.append({**first, "told": duration(base)})
+        timed += [{**row, "told": ratio(row["times_us"], base)} for row in others]
     errors = [
         {**row, "of": f"{row['what']}, {by}", "error": row[by]}
         for row in record.table("errors")
@@ -334,15 +331,12 @@ def tables(record: Record) -> dict[str, Table]:
     ]
     told = "{biases} of {count} numbers, in {bytes} bytes".format_map
     stored = [{**row, "told": told(row)} for row in record.table("mode counts")]
-    computed = record.table("mode results")
     found = {
-        "Times of what is named first, and ratios to them": pivot(
-            timed, ("of", "work", "name"), SIZES, _told
-        ),
+        "Times, and ratios to the first": pivot(timed, ("of", "work", "name"), SIZES, _told),
         "Largest errors": pivot(errors, ("kind", "arithmetic", "computed by"), "of", _largest),
-        "Biases in each mode of cuDNN": pivot(stored, ("kind", "mode"), "n", _told),
-        "Errors of cuDNN's results, by what they are compared with": pivot(
-            computed, ("kind", "mode", "candidate's bias"), "arithmetic", _largest
+        "Biases in each mode of cuDNN, by n": pivot(stored, ("kind", "mode"), "n", _told),
+        "Errors of cuDNN's results": pivot(
+            record.table("mode results"), ("kind", "mode", CANDIDATE), "arithmetic", _largest
         ),
     }
     return {caption: table for caption, table in found.items() if table.rows}

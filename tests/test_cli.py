@@ -269,26 +269,6 @@ def test_gpu_says_that_there_is_none(run, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_gpu_into_no_folder_measures_nothing(run, tmp_path):
-    code, out, err = run("gpu", "--record", str(tmp_path / "no" / "a.json"), "--device", "cpu")
-    assert (code, out, err.count("\n")) == (2, "", 1)
-
-
-def test_a_record_that_breaks_a_rule_is_told_and_kept(run, tmp_path, monkeypatch):
-    from gru_sym.gpu import provenance, record
-
-    monkeypatch.setattr(record, "SECTIONS", {"counts": record.SECTIONS["counts"]})
-    monkeypatch.setattr(provenance, "_commit", lambda: None)
-    path = tmp_path / "a.json"
-    words = ["gpu", "--record", str(path), "--device", "cpu", "--dry", "--commit", "01 23"]
-    code, out, err = run(*words)
-    assert code == 1 and "does not hold: the section accuracy is missing" in out
-    assert err.startswith("counts: 52 rows")
-    about = json.loads(path.read_text(encoding="utf-8"))["provenance"]
-    expected = "python -m gru_sym gpu --record a.json --device cpu --dry --commit '01 23'"
-    assert about["command"] == expected and about["commit"] == "01 23"
-
-
 @pytest.mark.parametrize("option", ["-m", "-n", "--layers"])
 @pytest.mark.parametrize("first", ["1", "8"])
 def test_an_option_given_twice_is_refused(run, option, first):
