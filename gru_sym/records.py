@@ -166,8 +166,8 @@ def problems(record: Record) -> Iterator[str]:
             if not row[key] <= bound:
                 yield f"the error {key} is {row[key]:.2e}, above {bound:.2e}: {row}"
     for (kind, mode), rows in _groups(record.table("mode results"), "kind", "mode"):
-        read = [found for _, found in _groups(rows, CANDIDATE)]
-        if not any(all(r["error"] <= BOUNDS[r["arithmetic"]] for r in found) for found in read):
+        meant = [found for _, found in _groups(rows, CANDIDATE)]
+        if not any(all(r["error"] <= BOUNDS[r["arithmetic"]] for r in found) for found in meant):
             yield f"{kind}, {mode}: cuDNN computes none of the functions that it may be"
 
 
@@ -289,18 +289,18 @@ def pivot(
     >>> rows = [{"cell": "a", "n": 1, "us": 7}, {"cell": "a", "n": 2, "us": 8}]
     >>> rows.append({"cell": "b", "n": 1, "us": 9})
     >>> print(pivot(rows, ("cell",), "n", lambda place: place[0]["us"]))
-    cell  1  2
-    a     7  8
-    b     9  not recorded
+    cell; n:  1  2
+    a         7  8
+    b         9  not recorded
 
-    `entry` says what stands in a place, from the rows of that place.
+    `entry` says what stands in a place, from its rows.
     """
     columns = list(dict.fromkeys(row[across] for row in rows))
     lines = []
     for key, line in _groups(rows, *down):
         told = {column: entry(place) for (column,), place in _groups(line, across)}
         lines.append((*key, *(told.get(column, "not recorded") for column in columns)))
-    return Table((*down, *map(str, columns)), lines)
+    return Table((*down[:-1], f"{down[-1]}; {across}:", *map(str, columns)), lines)
 
 
 def conclusion_table(records: Sequence[Record], of: str = "designs") -> Table:
@@ -324,8 +324,8 @@ def tables(record: Record) -> dict[str, Table]:
         base = first["times_us"]
         timed.append({**first, "told": duration(base)})
         timed += [{**row, "told": ratio(row["times_us"], base)} for row in others]
-    errors = [
-        {**row, "of": f"{row['what']}, {by}", "error": row[by]}
+    wrong = [
+        {**row, "error of": f"{row['what']}, {by}", "error": row[by]}
         for row in record.table("errors")
         for by in ("library", "generated")
     ]
@@ -333,8 +333,8 @@ def tables(record: Record) -> dict[str, Table]:
     stored = [{**row, "told": told(row)} for row in record.table("mode counts")]
     found = {
         "Times, and ratios to the first": pivot(timed, ("of", "work", "name"), SIZES, _told),
-        "Largest errors": pivot(errors, ("kind", "arithmetic", "computed by"), "of", _largest),
-        "Biases in each mode of cuDNN, by n": pivot(stored, ("kind", "mode"), "n", _told),
+        "Largest errors": pivot(wrong, ("kind", "arithmetic", "computed by"), "error of", _largest),
+        "Biases in each mode of cuDNN": pivot(stored, ("kind", "mode"), "n", _told),
         "Errors of cuDNN's results": pivot(
             record.table("mode results"), ("kind", "mode", CANDIDATE), "arithmetic", _largest
         ),
