@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from itertools import product
 from math import prod
+from typing import ClassVar
 
 from gru_sym.functions import FUNCTIONS
 from gru_sym.language.unification import Size
 
 MAX_TERMS = 20_000
+MAX_DEPTH = 80
+"""How many functions and products may stand one inside the other: Python's stack is short."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Symbol:
 
     name: str
     scalar: bool = False
+    depth: ClassVar[int] = 0
 
     @property
     def key(self) -> str:
@@ -44,6 +48,10 @@ class Function:
 
     function: str
     argument: Polynomial
+    depth: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        _deepen(self, *(term for term, _ in self.argument.terms))
 
     @cached_property
     def key(self) -> str:
@@ -69,6 +77,10 @@ class Product:
     right: Term
     inner: Size
     scalar: bool = False
+    depth: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        _deepen(self, self.left, self.right)
 
     @cached_property
     def key(self) -> str:
@@ -86,6 +98,14 @@ Term = frozenset[tuple[Factor, int]]
 """An elementwise product: factors with their exponents. Without factors it is 1."""
 
 ONE: Term = frozenset()
+
+
+def _deepen(factor: Function | Product, *parts: Term) -> None:
+    """Count how deep a factor nests, and refuse it beyond MAX_DEPTH."""
+    depth = 1 + max((inner.depth for part in parts for inner, _ in part), default=0)
+    if depth > MAX_DEPTH:
+        raise TooDeep
+    object.__setattr__(factor, "depth", depth)
 
 
 def term_key(term: Term) -> str:
@@ -126,6 +146,15 @@ class TooManyTerms(ValueError):
 
     def __init__(self) -> None:
         super().__init__(f"multiplied out, this cell has more than {MAX_TERMS} terms")
+
+
+class TooDeep(ValueError):
+    """The normal form nests deeper than can be handled."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"written out, this cell nests more than {MAX_DEPTH} functions and matrix products"
+        )
 
 
 @dataclass(frozen=True)
