@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sympy as sp
 from cells import FREE, cell_texts, random_arrays, run_text
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gru_sym import Cell, catalogue, cell
@@ -91,6 +91,7 @@ ROLES = [
     ),
     ("a: 1\nh' = h * -(W @ x - a)", {"a": "scale"}),
     ("a: 1\nh' = h * tanh(W @ x + a)", {"a": "bias"}),
+    ("a: 1\nh' = g * (W @ x + a)", {"a": "bias"}),
     ("h' = sigmoid(W @ x) * (U @ h + b)", {"b": "bias"}),
     ("h' = (g + d) * tanh(W @ x)", {"g": "scale", "d": "scale"}),
     ("c' = tanh(W @ x + c)\nh' = P @ tanh(c')", {"P": "projection"}),
@@ -274,6 +275,7 @@ def test_latex_is_what_a_paper_prints(text, expected):
 
 
 @given(st.sets(st.text("aWz_2t", min_size=1, max_size=4).filter(str.isidentifier), min_size=2))
+@example({"W2", "W_2", "z", "z_t", "_2"})
 def test_distinct_names_stay_distinct_in_latex(names):
     """With and without a time index, among parameters and values, and among sizes."""
     names = sorted(names)

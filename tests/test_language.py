@@ -68,6 +68,7 @@ MISTAKES = [
     ("h' = f(x)", 1, 6, "the known ones: sigmoid"),
     ("h' = elu(x)", 1, 6, "the known ones: sigmoid"),
     ("h' = gelu(x)", 1, 6, "the known ones: sigmoid"),
+    ("h' = hardtanh(x)", 1, 6, "the known ones: sigmoid"),
     ("h' = swish(x)", 1, 6, "there is no function swish; swish is called silu here"),
     ("h' = tanh(x, x)", 1, 6, "tanh takes one argument, not 2"),
     ("h' = tanh()", 1, 6, "tanh takes one argument, not 0"),

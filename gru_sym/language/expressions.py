@@ -41,7 +41,7 @@ OTHER_SPELLINGS = {
 
 OTHER_FUNCTIONS = frozenset(
     "elu gelu selu celu prelu relu2 relu6 crelu reglu log_sigmoid logsigmoid tan atan atanh "
-    "artanh arctanh exp2 expm1 softmin softmax".split()
+    "artanh arctanh exp2 expm1".split()
 )
 """Functions of their own whose names are near to one of ours; the other ones are far from all."""
 
