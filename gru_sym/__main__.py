@@ -97,9 +97,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_sizes(effective)
     effective.set_defaults(run=_effective)
 
-    code = commands.add_parser("code", help="the cell as a Python module, to read or to paste")
+    code = commands.add_parser("code", help="the cell as a module, to read or to paste")
     code.add_argument("cell", metavar="CELL", help=CELL_HELP)
-    code.add_argument("--library", action=Once, choices=("numpy", "torch"), default="numpy")
+    code.add_argument(
+        "--library", action=Once, choices=("numpy", "torch", "javascript"), default="numpy"
+    )
     code.set_defaults(run=_code)
 
     gpu = commands.add_parser("gpu", help="check and measure on a GPU, and record what it says")
