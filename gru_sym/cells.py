@@ -12,6 +12,7 @@ import sympy as sp
 
 from gru_sym.algebra import Algebra, size_expression
 from gru_sym.language.inference import Reason, explain, infer
+from gru_sym.language.notes import notes
 from gru_sym.language.scope import read
 from gru_sym.language.shapes import axes
 from gru_sym.language.syntax import INPUT
@@ -83,14 +84,23 @@ class Cell:
     @cached_property
     def title(self) -> str:
         """The first comment line before the equations, or the name."""
-        notes = _heading(self.text)
-        return notes[0] if notes else self.name
+        lines = _heading(self.text)
+        return lines[0] if lines else self.name
 
     @cached_property
     def sources(self) -> tuple[str, ...]:
         """What the comment lines `# source: ...` before the equations say."""
         marked = [note for note in _heading(self.text) if note.startswith("source:")]
         return tuple(note.removeprefix("source:").strip() for note in marked)
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know although it is no mistake, one sentence each; mostly none.
+
+        >>> Cell("h' = tanh(U @ h + b)").notes
+        ('x never occurs, so this cell has no input',)
+        """
+        return notes(self.program, self.sizes)
 
     @property
     def states(self) -> tuple[str, ...]:
