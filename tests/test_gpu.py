@@ -32,13 +32,13 @@ from gru_sym.evidence.plan import (
 )
 from gru_sym.evidence.rules import RULES, agrees
 from gru_sym.evidence.times import ratio
-from gru_sym.experiment.merging import without_biases
 from gru_sym.gpu import accuracy, bias_modes, compilation, record, speed, timing
 from gru_sym.gpu.cudnn import Region
 from gru_sym.gpu.dispatch import MAKERS, maker, started
 from gru_sym.gpu.operations import operations
 from gru_sym.gpu.precision import MATMUL, SWITCHES, arithmetic
 from gru_sym.gpu.provenance import provenance
+from gru_sym.transform import without_biases
 
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 

@@ -13,7 +13,7 @@ from gru_sym.cells import Cell, SizeValue
 from gru_sym.certificates.all_sizes import proved_for_all_sizes
 from gru_sym.certificates.exact_rank import exact_rank
 from gru_sym.certificates.finding import Redundancy, redundancy
-from gru_sym.certificates.unrolled import Observed, UnrolledLayer, parameter_copy, sizes_at
+from gru_sym.certificates.unrolled import Observed, UnrolledLayer, parameter_copy
 from gru_sym.layers import Layer
 
 MAX_DIRECT = 2_000
@@ -158,7 +158,7 @@ def _of_layer(
             f for f in found.families if all((copy, name) in touched for name in f.parameters)
         )
         lifted = Redundancy(layer.cell, tuple(families))
-        upper -= int(lifted.count(**sizes_at(layer, level, sizes)))
+        upper -= int(lifted.count(**layer.sizes_at(level, sizes)))
     reason = unrolled.dependence()
     lower = 0 if reason else unrolled.rank(target=upper)
     effective = upper if reason else lower

@@ -6,8 +6,8 @@ from functools import lru_cache
 
 from gru_sym.cells import Cell
 from gru_sym.evidence.bias_modes import GATES, BiasMode
-from gru_sym.experiment.merging import drop_terms, merged_cell, without_biases
 from gru_sym.lookup import cell
+from gru_sym.transform import drop, merge, rename, without_biases
 
 KINDS = {"GRU": ("gru.pytorch", "rzn"), "LSTM": ("lstm.pytorch", "ifgo")}
 """The cell with all biases, and its gates in cuDNN's order."""
@@ -20,11 +20,8 @@ def inside() -> Cell:
     >>> print(inside().text.splitlines()[-2])
     n  = tanh(W_in @ x + r * (W_hn @ h + b_n))
     """
-    text = drop_terms(cell("gru.merged").text, ["b_in"]).replace("b_hn", "b_n")
-    equations = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
-    return Cell(
-        f"# one bias a gate, the candidate's inside the reset{equations}", "gru.flux, b_n inside"
-    )
+    without = drop(cell("gru.merged"), ["b_in"])
+    return rename(without, {"b_hn": "b_n"}, name="gru.flux, b_n inside")
 
 
 @lru_cache
@@ -45,7 +42,7 @@ def cells_of(kind: str, mode: BiasMode) -> tuple[Cell, ...]:
     if mode is BiasMode.DOUBLE:
         return (whole,)
     if kind == "LSTM":
-        return (merged_cell(whole),)
+        return (merge(whole),)
     outside = cell("gru.flux")
     return (outside, inside()) if mode is BiasMode.SINGLE_INP else (inside(), outside)
 

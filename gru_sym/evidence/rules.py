@@ -14,9 +14,9 @@ from gru_sym.cells import Cell
 from gru_sym.evidence.bias_modes import GATES, RESULT_MATHS, BiasMode
 from gru_sym.evidence.mode_cells import KINDS, cells_of
 from gru_sym.evidence.plan import COMPILED, FORWARD, REFERENCE, Row
-from gru_sym.experiment.merging import without_biases
 from gru_sym.layers import Layer
 from gru_sym.lookup import cell as catalogue_cell
+from gru_sym.transform import without_biases
 
 Rule = Callable[[list[Row]], Iterator[str]]
 

@@ -16,10 +16,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from gru_sym.cells import Cell
-from gru_sym.experiment.merging import without_biases
 from gru_sym.layers import Layer
 from gru_sym.lookup import cell as catalogue_cell
+from gru_sym.transform import replace, without_biases
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -185,7 +184,7 @@ def _kind(module: nn.Module) -> tuple[str, str]:
 def _layer(name: str, relu: bool, bias: bool, layers: int, both: bool) -> Layer:
     cell = catalogue_cell(name)
     if relu:
-        cell = Cell(cell.text.replace("tanh(", "relu("), f"{name} with relu")
+        cell = replace(cell, "tanh", "relu", name=f"{name} with relu")
     if not bias:
         cell = without_biases(cell)
     return Layer(cell, num_layers=layers, bidirectional=both)
