@@ -6,6 +6,7 @@ import keyword
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import sympy as sp
@@ -118,7 +119,7 @@ class Layer:
         """How many of them are biases."""
         return self._evaluate("biases", sizes)
 
-    @property
+    @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """Every array of a stack of known height, named `W_ir_l0`, `W_ir_l0_reverse`, ...
 

@@ -113,9 +113,7 @@ class Layout:
                 raise ValueError(f"{option} must be a positive integer, not {value!r}")
         wrong = ", ".join(f"{option}={value!r}" for option, value in options.items())
         known = "; ".join(_written(form) for form in forms)
-        raise ValueError(
-            f"{self.title} has no {name}({wrong}) that is known here; known are {known}"
-        )
+        raise ValueError(f"{self.title} has no {name}({wrong}) that is known; there are {known}")
 
     def tensors(self, layer: str, **options: Any) -> dict[str, tuple[SizeValue, ...]]:
         """The tensors of a layer with their shapes, in the library's order.
@@ -141,9 +139,7 @@ class Layout:
         forms = [form for form in self.forms if form.layer == layer]
         if not forms:
             known = ", ".join(self.layers)
-            raise ValueError(
-                f"{self.title} has no layer {layer} that is known here; known are {known}"
-            )
+            raise ValueError(f"{self.title} has no layer {layer} that is known; there are {known}")
         return forms
 
 
@@ -160,9 +156,7 @@ def _sizes(form: Form, given: Mapping[str, Any]) -> dict[str, int] | None:
             if size is None or own.size not in catalogue[form.cell_id].size_names:
                 return None
             if found.setdefault(own.size, size) != size:
-                raise ValueError(
-                    f"{option} is {own.size}, which is given as {found[own.size]}, too"
-                )
+                raise ValueError(f"{option}={value} is {own.size}, given as {found[own.size]}, too")
     return found
 
 
