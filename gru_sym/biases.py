@@ -33,18 +33,17 @@ def bias_combinations(cell: Cell) -> dict[str, dict[str, Fraction]]:
 
 @lru_cache
 def _combinations(cell: Cell) -> dict[str, dict[str, Fraction]]:
-    kinds = {p.name: p.name in cell.sizes.scalars for p in cell.parameters if p.role == BIAS}
     shapes = cell.sizes.shapes
     reader = _Sightings(cell)
     groups: list[dict[str, Fraction]] = []
-    for bias, scalar in kinds.items():
+    for bias in (p.name for p in cell.parameters if p.role == BIAS):
         seen = reader.seen.get(bias, {})
         if not seen or bias in reader.apart:
             continue
         for group in groups:
             first = next(iter(group))
             ratio = _ratio(reader.seen[first], seen)
-            if ratio and shapes[first] == shapes[bias] and kinds[first] == scalar:
+            if ratio and shapes[first] == shapes[bias]:
                 group[bias] = ratio
                 break
         else:
@@ -65,11 +64,11 @@ def _ratio(one: dict[Hashable, Fraction], other: dict[Hashable, Fraction]) -> Fr
 
 
 class _Sightings:
-    """Where each name stands in the normal form as a plain term of a sum, with its number.
+    """What stands beside each name in the normal form, and with which number.
 
-    Two names whose sightings differ by one number are seen only in that combination: each sum
-    that has the one has the other, and nothing else in the sum depends on either but through
-    such sums. `apart` are the names that also stand elsewhere.
+    Two names with the same company, all with one ratio of numbers, are seen only in that
+    combination: wherever q a K is a term, so is r q b K, and q a K + r q b K = q (a + r b) K.
+    `apart` are the names of which a power stands somewhere, for which this does not hold.
     """
 
     def __init__(self, cell: Cell) -> None:
@@ -81,42 +80,23 @@ class _Sightings:
 
     def _polynomial(self, polynomial: Polynomial, where: Hashable) -> None:
         for term, number in polynomial.terms:
-            self._term(term, where, number, 1, frozenset())
+            self._term(term, where, number, 1)
 
-    def _term(
-        self, term: Term, where: Hashable, number: Fraction, power: int, beside: frozenset[str]
-    ) -> None:
-        """`beside`: the names that multiply what stands here, other than inside functions."""
+    def _term(self, term: Term, where: Hashable, number: Fraction, power: int) -> None:
         for factor, exponent in term:
-            rest = term - {(factor, exponent)}
-            here, near = (where, rest), beside | _bare_names(rest)
+            here = (where, term - {(factor, exponent)})
             match factor:
                 case Symbol(name=name):
-                    if power != 1 or exponent != 1 or name in near:
+                    if power * exponent != 1:
                         self.apart.add(name)
                     self.seen.setdefault(name, {})[here] = number
                 case Function(argument=argument):
                     if argument not in self._known:
                         self._known.add(argument)
                         self._polynomial(argument, argument)
-                case Product(left=left, right=right):
-                    many = power * exponent
-                    one = (here, "left", right, factor.inner)
-                    self._term(left, one, number, many, near | _bare_names(right))
-                    other = (here, "right", left, factor.inner)
-                    self._term(right, other, number, many, near | _bare_names(left))
-
-
-def _bare_names(term: Term) -> frozenset[str]:
-    """The names of a term outside of functions."""
-    found: frozenset[str] = frozenset()
-    for factor, _ in term:
-        match factor:
-            case Symbol(name=name):
-                found |= {name}
-            case Product(left=left, right=right):
-                found |= _bare_names(left) | _bare_names(right)
-    return found
+                case Product(left=left, right=right, inner=inner):
+                    self._term(left, (here, "left", right, inner), number, power * exponent)
+                    self._term(right, (here, "right", left, inner), number, power * exponent)
 
 
 def common_name(terms: list[str], taken: set[str]) -> str:

@@ -112,6 +112,7 @@ BIASED = [
     "z = sigmoid(b)\nh' = z * h + (1 - z) * (W @ x)",
     "z = softplus(b) + 1\nh' = W @ x + h * z",
     "h' = W @ x + U @ (V @ h + b)",
+    "h' = tanh(W @ x + sigmoid(b) - softplus(-2 * d))",
     "z: n\nb: n\nz = exp(-b)\nh' = W @ x + U @ (z * h)",
     "h' = (W @ x + b) * (1 + tanh(U @ h + d))",
 ]
@@ -128,6 +129,12 @@ def test_without_biases(source: str):
     arrays = random_arrays(before, SIZES)
     zero = {name: 0 * a if name in biases else a for name, a in arrays.items()}
     assert_same_function(next_states(after, arrays), next_states(before, zero))
+
+
+def test_a_gate_of_biases_alone_becomes_its_number():
+    lines = text(drop(cell("gru.dey_salem_3"), ["b_z", "b_r"])).splitlines()
+    assert lines[0] == "h_tilde = tanh(W_h @ x + U_h @ (0.5 * h) + b_h)"
+    assert lines[1] == "h'      = 0.5 * h + 0.5 * h_tilde"
 
 
 @given(texts, st.data())
@@ -158,6 +165,7 @@ SUMS = {
     "h' = U @ (h + b_1 - b_2) + W @ x": {"b_1": 1, "b_2": -1},
     "b: 1\nd: 1\nh' = tanh(W @ x + b - d)": {"b": 1, "d": -1},
     "h' = (b + d + W @ x) * sigmoid(b + d + U @ h)": {"b": 1, "d": 1},
+    "h' = (b - d) * (U @ (b - d)) + W @ x": {"b": 1, "d": -1},
 }
 
 
@@ -185,6 +193,8 @@ APART = [
     "a: 1\nh' = tanh(W @ x + a + b)",
     "h' = (W @ x + b) * (U @ h + d)",
     "h' = b * (U @ d) + d * (U @ b) + W @ x",
+    "h' = tanh(W @ x + b * b + d * d)",
+    "h' = (U @ b) * (U @ b) + (U @ d) * (U @ d) + W @ x",
 ]
 
 

@@ -102,7 +102,7 @@ class _Printer:
 def _number(value: Fraction) -> tuple[str, int]:
     if value < 0:
         text, holds = _number(-value)
-        return (f"-{text}" if holds == ATOM else f"-({text})"), SIGN
+        return f"-{text}", min(holds, SIGN)
     if (literal := _literal(value)) is not None:
         return literal, ATOM
     over, under = (_literal(Fraction(part)) for part in (value.numerator, value.denominator))
