@@ -56,7 +56,7 @@ class Verdict:
     scope: str = ""
 
 
-class TooLate(Exception):
+class TooLate(BaseException):
     """The time limit of a cell has passed."""
 
 
