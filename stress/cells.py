@@ -36,15 +36,16 @@ def kinds() -> tuple[str, ...]:
 def numbered(cells: int, seed: int, chosen: list[str]) -> list[Numbered]:
     """So many cells, the kinds in turn; the reviewed ones first, each once."""
     names = chosen or list(kinds())
-    fixed = [
-        Numbered(FIXED, seed, number, text)
-        for number, (text, _) in enumerate(REVIEWED)
-        if FIXED in names
-    ][:cells]
+    fixed = min(cells, len(REVIEWED)) if FIXED in names else 0
     names = [name for name in names if name != FIXED]
-    made = (
-        Numbered(name, seed, number, cell_text(name, seed, number))
-        for index in range(cells - len(fixed) if names else 0)
-        for name, number in [(names[index % len(names)], index // len(names))]
-    )
-    return [*fixed, *made]
+    made = range(cells - fixed if names else 0)
+    return [
+        *(one(FIXED, seed, number) for number in range(fixed)),
+        *(one(names[index % len(names)], seed, index // len(names)) for index in made),
+    ]
+
+
+def one(name: str, seed: int, number: int) -> Numbered:
+    """The cell of a kind, a seed and a number; of the reviewed ones there are only so many."""
+    text = REVIEWED[number][0] if name == FIXED else cell_text(name, seed, number)
+    return Numbered(name, seed, number, text)

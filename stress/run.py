@@ -10,20 +10,23 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
-from stress.cells import FIXED, Numbered, kinds, numbered
+from stress.cells import FIXED, Numbered, kinds, numbered, one
 from stress.verdict import ALL, HERE, LATE, NOT, REFUSED, SLOW, Verdict, judge
 
 VERDICTS = (ALL, HERE, NOT, REFUSED, LATE)
 
 
-def _judged(task: tuple[Numbered, float]) -> tuple[Numbered, Verdict]:
-    cell, limit = task
-    return cell, judge(cell.text, cell.kind, limit=limit)
+Task = tuple[Numbered, float, int]
+"""A cell, its time limit, and at how many sizes it is tried."""
 
 
-def verdicts(cells: list[Numbered], jobs: int, limit: float) -> Iterator[tuple[Numbered, Verdict]]:
+def _judged(task: Task) -> tuple[Numbered, Verdict]:
+    cell, limit, points = task
+    return cell, judge(cell.text, cell.kind, limit=limit, points=points)
+
+
+def verdicts(tasks: list[Task], jobs: int) -> Iterator[tuple[Numbered, Verdict]]:
     """The verdict of every cell, in order."""
-    tasks = [(cell, limit) for cell in cells]
     if jobs == 1:
         yield from map(_judged, tasks)
         return
@@ -40,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--kinds", default="", help=f"some of: {', '.join(kinds())}")
     parser.add_argument("--limit", type=float, default=20, help="CPU seconds a cell (default 20)")
+    parser.add_argument("--points", type=int, default=4, help="sizes a cell (default 4)")
     parser.add_argument("--hashed", type=int, default=60, help="cells under two hash seeds")
     parser.add_argument("--only", default="", help="one cell again: kind:number")
     options = parser.parse_args(arguments)
@@ -50,24 +54,29 @@ def main(arguments: list[str] | None = None) -> int:
     cells = numbered(options.cells, options.seed, chosen)
     if options.only:
         name, _, number = options.only.partition(":")
-        cells = [c for c in numbered(10**6, options.seed, [name]) if c.number == int(number)]
-    return run(cells, options.jobs, options.limit, options.hashed)
+        if name not in kinds() or not number.isdecimal():
+            parser.error(f"{options.only} is no kind:number, such as {kinds()[0]}:3")
+        cells = [one(name, options.seed, int(number))]
+    tasks = [(cell, options.limit, options.points) for cell in cells]
+    return run(tasks, options.jobs, options.hashed)
 
 
-def run(cells: list[Numbered], jobs: int, limit: float, hashed: int) -> int:
+def run(tasks: list[Task], jobs: int, hashed: int) -> int:
     """Judge the cells and print what came of them."""
     start = time.perf_counter()
     table: dict[str, Counter[str]] = defaultdict(Counter)
     slow: list[tuple[float, Numbered]] = []
     wrong = compared = unsettled = 0
-    for done, (cell, verdict) in enumerate(verdicts(cells, jobs, limit), 1):
+    limits = {cell: limit for cell, limit, _ in tasks}
+    cells = list(limits)
+    for done, (cell, verdict) in enumerate(verdicts(tasks, jobs), 1):
         table[cell.kind][verdict.verdict] += 1
         compared += verdict.compared
         unsettled += verdict.unsettled
         if max(verdict.seconds) > SLOW:
             slow.append((max(verdict.seconds), cell))
         if verdict.verdict == LATE:
-            slow.append((limit, cell))
+            slow.append((limits[cell], cell))
         if verdict.wrong:
             wrong += 1
             table[cell.kind]["WRONG"] += 1
@@ -120,7 +129,7 @@ def _hash_seeds(cells: list[Numbered], number: int) -> int:
     step = max(1, len(made) // max(1, number))
     sample = [*fixed, *made[::step][:number]] if number else []
     found = differing(sample)
-    for text, one, other in found:
-        print(f"\nDEPENDS ON THE HASH SEED\n{_indented(text)}\n  {one}\n  {other}")
+    for text, first, other in found:
+        print(f"\nDEPENDS ON THE HASH SEED\n{_indented(text)}\n  {first}\n  {other}")
     print(f"\n{len(sample)} cells asked under two hash seeds")
     return len(found)

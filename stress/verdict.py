@@ -56,24 +56,30 @@ class Verdict:
     scope: str = ""
 
 
-class TooLate(Exception):
+class TooLate(BaseException):
     """The time limit of a cell has passed."""
 
 
 @contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise `TooLate` in the block after so many CPU seconds, where the system has such alarms."""
+def time_limit(seconds: float) -> Iterator[list[bool]]:
+    """Raise `TooLate` in the block after so many CPU seconds, where the system has such alarms.
+
+    The list that it gives is not empty once the alarm has rung: what is raised in the middle of
+    some built-in functions comes out as another exception.
+    """
+    rung: list[bool] = []
 
     def ring(*_: Any) -> None:
+        rung.append(True)
         raise TooLate
 
     if not hasattr(signal, "setitimer"):
-        yield
+        yield rung
         return
     before = signal.signal(signal.SIGPROF, ring)
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
-        yield
+        yield rung
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
@@ -85,19 +91,27 @@ def judge(text: str, kind: str, *, limit: float = 20.0, points: int = 4) -> Verd
     Every exception but `CellError` and `ValueError` with a sentence is wrong, too.
     """
     result = Verdict(text, kind)
+    rung: list[bool] = []
     try:
-        with time_limit(limit):
+        with time_limit(limit) as rung:
             _judge(result, points)
-    except TooLate:
+    except (TooLate, Exception) as error:
+        if not rung:
+            _failed(result, error)
+    if rung:
         result.verdict = LATE
-    except (CellError, ValueError) as error:
-        result.verdict = REFUSED
-        if len(str(error).split()) < 4 or not _raised_on_purpose(error):
-            result.wrong.append(f"refused without a sentence: {_last_lines(error)}")
-        result.scope = str(error).splitlines()[0]
-    except Exception as error:
-        result.wrong.append(f"crash: {_last_lines(error)}")
     return result
+
+
+def _failed(result: Verdict, error: BaseException) -> None:
+    """A refusal with a sentence is an answer; anything else is wrong."""
+    if not isinstance(error, CellError | ValueError):
+        result.wrong.append(f"crash: {_last_lines(error)}")
+        return
+    result.verdict = REFUSED
+    result.scope = str(error).splitlines()[0] if str(error) else ""
+    if len(str(error).split()) < 4 or not _raised_on_purpose(error):
+        result.wrong.append(f"refused without a sentence: {_last_lines(error)}")
 
 
 def _raised_on_purpose(error: BaseException) -> bool:
