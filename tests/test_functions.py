@@ -13,9 +13,11 @@ import pytest
 import sympy as sp
 import torch
 
-from gru_sym import Cell
+from gru_sym import Cell, effective_count
+from gru_sym.certificates.exact_rank import exact_rank
 from gru_sym.codegen import generate
 from gru_sym.functions import FUNCTIONS
+from gru_sym.normal.form import normal_form
 from gru_sym.normal.polynomials import Polynomial, apply
 from gru_sym.normal.real_values import RealValues
 
@@ -179,6 +181,7 @@ for new in (
 
 import numpy as np
 from gru_sym import Cell, effective_count, generate
+from gru_sym.normal.form import normal_form
 from gru_sym.normal.polynomials import Polynomial, apply
 from gru_sym.normal.real_values import RealValues
 
@@ -215,3 +218,23 @@ def test_a_new_function_is_one_record_and_is_never_taken_for_another():
     assert float(other.strip("[]")) == pytest.approx(np.pi / 4)
     assert intervals == "arcus is not written in exponentials and logarithms"
     assert "arcus" in rank and "took" not in rank
+
+
+@pytest.mark.parametrize(("line", "lines"), [("W{} @ v{}", 80), ("tanh(W{} @ v{})", 40)])
+def test_a_normal_form_is_as_deep_as_it_may_be_and_no_deeper(line, lines):
+    """At the limit every recursion fits into Python's stack; beyond it one sentence is raised."""
+
+    def chain(length: int) -> Cell:
+        rows = [f"v{i + 1} = {line.format(i, i)}" for i in range(length)]
+        return Cell("\n".join(["v0 = x + x", *rows, f"h' = v{length}\nx: n"]))
+
+    c = chain(lines)
+    (form,) = normal_form(c.program, c.sizes).states.values()
+    again = normal_form(c.program, c.sizes).states["h"]
+    assert (form, hash(form), form.key) == (again, hash(again), again.key)
+    assert len(form.names) == lines + 1
+    ones = dict.fromkeys(c.size_names, 1)
+    assert exact_rank(c, 1, **ones).proved
+    for length in (lines + 1, 1_500):
+        with pytest.raises(ValueError, match="nests more than 80 functions and matrix products"):
+            effective_count(chain(length))

@@ -6,9 +6,10 @@ it occurs in the shape of one parameter, and one more if the rule names a first 
 
 **Theorem.** Let a cell be local (`locality`), and let its functions be analytic, or piecewise
 linear with every choice of pieces occurring for almost all parameters. Where it is local through
-functions, let their arguments be independent at the sizes B and constant at units whose parameters,
-data and exponentials are 0. If at the sizes B the columns of the Jacobian that belong to the parameters outside D
-are linearly independent for generic parameters, then so they are at all sizes that are at least B.
+functions, let their arguments be independent at the sizes B, and constant at units whose
+parameters, data and exponentials are 0. If at the sizes B the columns of the Jacobian that belong
+to the parameters outside D are linearly independent for generic parameters, then so they are at all
+sizes that are at least B.
 
 *Proof.* Take generic parameters at large sizes, and a null vector v of the Jacobian that is 0 on
 D. For each size symbol let S be a set of as many places as B says, among them the first one if D
@@ -39,20 +40,18 @@ from dataclasses import dataclass
 from itertools import islice, product
 from math import prod
 
-from gru_sym.certificates.exact_rank import Search, System
-from gru_sym.certificates.families import MixingFamily
+from gru_sym.certificates.exact_rank import Search
+from gru_sym.certificates.families import FalseFamily
 from gru_sym.certificates.finding import Redundancy
 from gru_sym.certificates.fixing import Rule, entries, rules
 from gru_sym.certificates.locality import locality, rows_vanish
 from gru_sym.certificates.lowrank import multiplied_out
+from gru_sym.certificates.moves import MixingFamily
+from gru_sym.certificates.system import System
 
 MAX_GRID = 40
 MAX_CHOICES = 24
 """The most choices of D that are tried."""
-
-
-class FalseFamily(AssertionError):
-    """A rank is larger than the families allow: one of the two sides is wrong."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def _on_grid(system: System, rule: Rule) -> Verdict:
 
 
 def failing(system: System, rule: Rule, sizes: Mapping[str, int]) -> str:
-    """Why the parameters outside D are not shown to be independent at these sizes; empty if they are."""
+    """Why parameters outside D are not shown to be independent at these sizes; empty if so."""
     search = Search(system, sizes)
     fixed = frozenset(entries(rule, system.shapes, search.size))
     rank, rest = search.without(fixed)

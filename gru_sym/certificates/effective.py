@@ -9,8 +9,9 @@ from typing import Any
 import sympy as sp
 
 from gru_sym.cells import Cell, SizeValue
-from gru_sym.certificates.all_sizes import FalseFamily, Verdict, proved_for_all_sizes
+from gru_sym.certificates.all_sizes import Verdict, proved_for_all_sizes
 from gru_sym.certificates.exact_rank import exact_rank
+from gru_sym.certificates.families import FalseFamily
 from gru_sym.certificates.finding import Redundancy, redundancy
 from gru_sym.layers import Layer
 

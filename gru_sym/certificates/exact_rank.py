@@ -6,36 +6,35 @@ By the theorem in `independence` their number is a lower bound of the generic ra
 
 **relu and hard_sigmoid** are linear on pieces. If the arguments that a next state depends on are
 affine in the data, with linear parts that are linearly independent for generic parameters, then for
-almost all parameters every choice of pieces occurs on an open set of data. So a sample may choose its pieces
-at random. Otherwise, at a random real point, common parameters and one input and state for each
-sample, ball arithmetic finds the piece that each argument is strictly inside of; the rank is then
-that of the parameters in an open set.
+almost all parameters every choice of pieces occurs on an open set of data. So a sample may choose
+its pieces at random. Otherwise, at a random real point, common parameters and one input and state
+for each sample, ball arithmetic finds the piece that each argument is strictly inside of; the rank
+is then that of the parameters in an open set.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, partial
-from typing import Protocol
 
 from gru_sym.cells import Cell
 from gru_sym.certificates.independence import dependence, mixed_constants
-from gru_sym.language.shapes import Shape
-from gru_sym.language.syntax import INPUT
-from gru_sym.normal.exponents import Exponents, functions_of
-from gru_sym.normal.field_values import PIECES, ZERO, Draws, Dual, FieldValues, Key, Piece
-from gru_sym.normal.form import normal_form
-from gru_sym.normal.polynomials import Polynomial, Product, Symbol, Term
+from gru_sym.certificates.system import (
+    Entry,
+    FreePieces,
+    Pieces,
+    System,
+    at_work,
+    is_affine,
+)
+from gru_sym.normal.field_values import ZERO, Draws, Dual, FieldValues, Key, Piece
 from gru_sym.normal.prime_field import PRIME, Echelon
 from gru_sym.normal.real_values import RealPieces
 
 Support = frozenset[tuple[str, int]]
 """Where data are not 0: names with rows."""
-
-Entry = tuple[str, int, int]
-"""One number of a parameter: its name, row and column."""
 
 SURE = 2
 """How many rounds of samples must add nothing before a rank counts as found."""
@@ -60,86 +59,6 @@ class ExactRank:
     proved: bool
     reason: str = ""
     everywhere: bool = True
-
-
-class Pieces(Protocol):
-    """A choice of pieces, which remembers what it was asked."""
-
-    @property
-    def pattern(self) -> frozenset[tuple[object, int]]:
-        """All pieces chosen so far."""
-
-    def __call__(self, function: str, key: Key) -> int:
-        """The number of the piece."""
-
-
-class FreePieces:
-    """Pieces chosen at random: for every unit, or one for all units, which makes fewer patterns."""
-
-    def __init__(self, draws: Draws, sample: object, one_for_all: bool) -> None:
-        self._draws, self._sample, self._one_for_all = draws, sample, one_for_all
-        self._known: dict[tuple[object, ...], int] = {}
-
-    @property
-    def pattern(self) -> frozenset[tuple[object, int]]:
-        """All pieces chosen so far."""
-        return frozenset(self._known.items())
-
-    def __call__(self, function: str, key: Key) -> int:
-        """The number of the piece."""
-        asked = (function, key[0]) if self._one_for_all else (function, *key)
-        if asked not in self._known:
-            drawn = self._draws(("piece", self._sample, *asked))
-            self._known[asked] = drawn % len(PIECES[function])
-        return self._known[asked]
-
-
-@dataclass(frozen=True)
-class Factors:
-    """The matrices that a matrix is the product of, and their inner size."""
-
-    left: str
-    right: str
-    inner: str | int
-
-
-@dataclass(frozen=True)
-class System:
-    """What is observed, as polynomials in data and parameters, with the shapes of both.
-
-    `factors` names matrices whose values are products of two random matrices.
-    """
-
-    states: Mapping[str, Polynomial]
-    shapes: Mapping[str, Shape]
-    data: tuple[str, ...]
-    parameters: tuple[str, ...]
-    factors: Mapping[str, Factors] = field(default_factory=dict)
-
-    @staticmethod
-    def of(cell: Cell) -> System:
-        """The next states of a cell."""
-        states = normal_form(cell.program, cell.sizes).states
-        data = (INPUT, *cell.states)
-        return System(states, cell.sizes.shapes, data, cell.program.parameters)
-
-    @cached_property
-    def exponents(self) -> Exponents:
-        """The arguments of its functions, in a basis."""
-        return Exponents.of_functions(self.states.values(), self.data)
-
-    @cached_property
-    def kinks(self) -> frozenset[str]:
-        """Its piecewise linear functions."""
-        found = {f.function for p in self.states.values() for f in functions_of(p)}
-        return frozenset(found & PIECES.keys())
-
-    @cached_property
-    def kinks_inside(self) -> bool:
-        """Whether a basis argument depends on pieces, or pieces are not free: patterns then matter."""
-        return bool(self.kinks) and any(
-            f.function in self.kinks for p in self.exponents.basis for f in functions_of(p)
-        )
 
 
 def exact_rank(cell: Cell, seed: int = 1, expected: int | None = None, **sizes: int) -> ExactRank:
@@ -244,17 +163,17 @@ class Search:
         return not self.system.kinks or all(map(self._all_pieces_occur, self.outputs))
 
     def _all_pieces_occur(self, output: tuple[str, int]) -> bool:
-        values = self.values("kinks", _at_work)
+        values = self.values("kinks", at_work)
         values.polynomial(self.system.states[output[0]], output[1])
         places = [
             (name, i) for name in self.system.data for i in range(self.size(self._rows(name)))
         ]
         samples = [
-            self.values("kinks", _at_work, frozenset(support)) for support in ([], *zip(places))
+            self.values("kinks", at_work, frozenset(support)) for support in ([], *zip(places))
         ]
         forms = Echelon()
         for argument, row, column in dict.fromkeys(key for _, key in values.kinked):
-            if not _is_affine(argument, self.data):
+            if not is_affine(argument, self.data):
                 return False
             origin, *units = (s.polynomial(argument, row, column).value for s in samples)
             if not forms.add({k: unit - origin for k, unit in enumerate(units)}):
@@ -271,10 +190,6 @@ class Search:
         """Every entry of everything observed."""
         return [(s, i) for s in self.system.states for i in range(self.size(self._rows(s)))]
 
-    def unit_outputs(self, unit: int) -> list[tuple[str, int]]:
-        """The entries of one unit."""
-        return [(state, unit) for state in self.system.states]
-
     def blocks(self) -> tuple[int, list[tuple[str, int]]]:
         """How many equal blocks the Jacobian has, and the outputs of one.
 
@@ -286,12 +201,14 @@ class Search:
         units = self.size(self._rows(next(iter(self.system.states))))
         if units == 1:
             return 1, self.outputs
-        values = self.values("structure", _at_work)
-        used = [
-            {column for row in self.rows(values, self.unit_outputs(unit)) for column in row}
-            for unit in (0, 1)
-        ]
-        return (1, self.outputs) if used[0] & used[1] else (units, self.unit_outputs(0))
+        first, second = ([(state, unit) for state in self.system.states] for unit in (0, 1))
+        shared = set(self.touched(first)) & set(self.touched(second))
+        return (1, self.outputs) if shared else (units, first)
+
+    def touched(self, outputs: list[tuple[str, int]]) -> list[int]:
+        """The columns of the parameters that outputs depend on."""
+        values = self.values("structure", at_work)
+        return sorted({column for row in self.rows(values, outputs) for column in row})
 
     # The rank
 
@@ -299,8 +216,9 @@ class Search:
         """The rank of the whole Jacobian."""
         try:
             count, outputs = self.blocks()
+            place = {column: i for i, column in enumerate(self.touched(outputs))}
             block = None if expected is None else -(-expected // count)
-            space = self.saturated(outputs, block)
+            space = self.saturated(outputs, place, sparse=True, expected=block)
             reason = self.unproved(outputs)
         except ArithmeticError as error:  # a kink that cannot be kept away from
             return ExactRank(0, False, str(error))
@@ -311,7 +229,7 @@ class Search:
         order = sorted(self.columns, key=lambda entry: (entry in fixed, self.columns[entry]))
         place = {self.columns[entry]: number for number, entry in enumerate(order)}
         try:
-            space = self.saturated(self.outputs, None, place)
+            space = self.saturated(self.outputs, place)
             reason = self.unproved(self.outputs)
         except ArithmeticError as error:
             return ExactRank(0, False, str(error)), 0
@@ -321,28 +239,31 @@ class Search:
     def saturated(
         self,
         outputs: list[tuple[str, int]],
-        expected: int | None,
-        place: Mapping[int, int] | None = None,
+        place: Mapping[int, int],
+        sparse: bool = False,
+        expected: int | None = None,
     ) -> Echelon:
-        """Rows of samples, until so many rounds add nothing."""
+        """Rows of samples, until so many rounds of whole samples add nothing.
+
+        Sparse samples come first if they are wanted, and stop at what is expected.
+        """
         space = Echelon()
-        idle, patience = 0, PATIENCE if self.system.kinks else SURE
-        number = 0
+        idle, patience, number = 0, PATIENCE if self.system.kinks else SURE, 0
         while idle < patience:
             before = space.rank
-            sparse = expected is not None and space.rank < expected and number < 40 and not idle
             for support, unit in self.supports(outputs) if sparse else [(None, None)]:
                 sample = ("sample", number, support, unit)
                 pieces = self.pieces(sample)
                 values = self.values(sample, pieces, support)
                 chosen = [o for o in outputs if unit is None or o[1] == unit]
                 for row in self.rows(values, chosen):
-                    space.add(row if place is None else {place[k]: v for k, v in row.items()})
+                    space.add({place[column]: entry for column, entry in row.items()})
                 if self.system.kinks_inside:
                     self.patterns.setdefault(pieces.pattern, pieces)
                 if sparse and space.rank == expected:
                     break
-            idle = idle + 1 if space.rank == before else 0
+            idle = 0 if sparse or space.rank > before else idle + 1
+            sparse = sparse and before < space.rank != expected
             number += 1
         return space
 
@@ -378,31 +299,6 @@ class Search:
         for state, unit in outputs:
             values.polynomial(self.system.states[state], unit)
         return dict(values.independents.items())
-
-
-def _at_work(function: str, key: Key) -> int:
-    """The piece on which a function is not constant."""
-    return 1
-
-
-def _is_affine(polynomial: Polynomial, data: frozenset[str]) -> bool:
-    """Whether data occur once in each term, and in no function."""
-    return all(_degree(term, data) <= 1 for term, _ in polynomial.terms)
-
-
-def _degree(term: Term, data: frozenset[str]) -> int:
-    """How many data are multiplied in a term; more than one for any that is no polynomial."""
-    degree = 0
-    for factor, exponent in term:
-        if factor.names & data:
-            match factor:
-                case Symbol() if exponent > 0:
-                    degree += exponent
-                case Product(left=left, right=right) if exponent == 1:
-                    degree += _degree(left, data) + _degree(right, data)
-                case _:
-                    return 2
-    return degree
 
 
 def _between_minus_one_and_one(drawn: int) -> Fraction:

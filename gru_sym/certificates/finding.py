@@ -17,13 +17,8 @@ import sympy as sp
 from gru_sym.algebra import size_expression
 from gru_sym.cells import Cell, SizeValue
 from gru_sym.certificates.absorption import Elimination, Pivot, eliminate, with_constants
-from gru_sym.certificates.families import (
-    Absorption,
-    Family,
-    MixingFamily,
-    ScalingFamily,
-    ShiftFamily,
-)
+from gru_sym.certificates.families import FalseFamily, Family, independent_directions
+from gru_sym.certificates.moves import Absorption, MixingFamily, ScalingFamily, ShiftFamily
 from gru_sym.certificates.shifts import shifts
 from gru_sym.certificates.sites import HOLE, data_sites
 from gru_sym.certificates.symmetry import HOMOGENEOUS, WHOLE, Mixing, Scaling, symmetries, witnesses
@@ -97,8 +92,15 @@ def redundancy(cell: Cell) -> Redundancy:
     >>> found.count(), found.count(n=128, m=8)
     (2*n, 256)
 
-    Raises `ValueError` for a cell with too many terms when multiplied out.
+    Raises `ValueError` for a cell with too many terms when multiplied out, or nested too deeply.
     """
+    try:
+        return _redundancy(cell)
+    except RecursionError:
+        raise ValueError(f"{cell.name} is nested too deeply for its normal form") from None
+
+
+def _redundancy(cell: Cell) -> Redundancy:
     program, sizes = cell.program, cell.sizes
     states = normal_form(program, sizes).states
     data = frozenset([INPUT, *program.states])
@@ -117,14 +119,28 @@ def redundancy(cell: Cell) -> Redundancy:
         scalings = _symmetries(rigid, states.values(), program.parameters)
         found += [f for f in scalings if isinstance(f, ScalingFamily) and f.scaling.positive]
     proved = [family for family in found if family.proves(states)]
-    return Redundancy(cell, tuple(with_witnesses(proved)))
+    redundancy = Redundancy(cell, tuple(with_witnesses(proved)))
+    for at in _sizes_tried(cell.size_names):
+        expected = int(redundancy.count(**at))
+        if redundancy.holds(**at) and expected != (
+            rank := independent_directions(redundancy.families, sizes.shapes, at)
+        ):
+            raise FalseFamily(f"{expected} directions were counted at {at}, and {rank} are there")
+    return redundancy
+
+
+def _sizes_tried(names: Sequence[str]) -> Iterator[dict[str, int]]:
+    """A few sizes: all 1, all different, and these the other way round."""
+    yield dict.fromkeys(names, 1)
+    yield {name: 2 + i % 3 for i, name in enumerate(names)}
+    yield {name: 2 + i % 3 for i, name in enumerate(reversed(names))}
 
 
 def with_witnesses(families: Sequence[Family]) -> list[Family]:
     """Those with a parameter that no other one moves, so that no direction is counted twice."""
     kept = list(families)
     for family in reversed(families):
-        if isinstance(family, Absorption | MixingFamily):
+        if not isinstance(family, ScalingFamily | ShiftFamily):
             continue
         others = {name for other in kept if other is not family for name in other.parameters}
         alone = tuple(name for name in family.witnesses if name not in others)

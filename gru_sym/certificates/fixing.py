@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 
-from gru_sym.certificates.exact_rank import Entry, System
-from gru_sym.certificates.families import Absorption, Family, ScalingFamily, ShiftFamily
+from gru_sym.certificates.families import Family
+from gru_sym.certificates.moves import Absorption, ScalingFamily, ShiftFamily
 from gru_sym.certificates.symmetry import COLUMNS, ROWS, Side
+from gru_sym.certificates.system import Entry, System
 from gru_sym.language.shapes import Shape
 
 
@@ -45,7 +46,7 @@ def entries(
 
 
 def rules(families: Sequence[Family], system: System) -> Iterator[Rule]:
-    """Choices with as many entries as the families have directions, those without a first index first."""
+    """Choices with as many entries as the families have directions; simple ones come first."""
     known = frozenset(system.parameters)
     certain: list[Fixed] = []
     options: list[list[Fixed]] = []

@@ -11,8 +11,8 @@ then t, exp(b_1), ..., exp(b_r) and L_1, ..., L_s are algebraically independent 
 numbers. So the Jacobian of the next states by the parameters, written in them, has at every point
 modulo every prime at most its generic rank.
 
-*Proof.* The L_k are independent of the b_j, too. For sum q_k L_k + sum p_j b_j = constant with whole
-numbers q_k, p_j would say that the product of the (1 + exp(a_k))^q_k and the exp(b_j)^p_j is
+*Proof.* The L_k are independent of the b_j, too. For sum q_k L_k + sum p_j b_j = constant with
+whole numbers q_k, p_j would say that the product of the (1 + exp(a_k))^q_k and the exp(b_j)^p_j is
 constant, where each exp(a_k) is a constant times a product of powers of the exp(b_j), and no two
 a_k are equal or opposite (the normal form writes softplus(-a) as softplus(a) - a). Take the
 functions in the order of computation, so that the exp(b_j) up to here are already known to be
@@ -82,7 +82,7 @@ def dependence(arguments: Callable[[int, int], Mapping[Hashable, Dual]]) -> str:
 
 
 def mixed_constants(polynomials: Iterable[Polynomial], exponents: Exponents) -> str:
-    """Why numbers in a cell may be related; empty if they are powers of e, or log 2, or rational."""
+    """Why numbers may be related; empty if they are powers of e, or log 2, or rational."""
     constants = [
         f.argument.constant
         for polynomial in polynomials

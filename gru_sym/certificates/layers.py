@@ -52,8 +52,8 @@ import sympy as sp
 
 from gru_sym.algebra import size_expression
 from gru_sym.cells import Cell
-from gru_sym.certificates.all_sizes import FalseFamily
 from gru_sym.certificates.effective import EffectiveCount, effective_count, found_and_proved
+from gru_sym.certificates.families import FalseFamily
 from gru_sym.certificates.finding import Redundancy
 from gru_sym.certificates.gauge import Gauge, gauges
 from gru_sym.certificates.reached import Reached, reached

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 
-from gru_sym.certificates.exact_rank import System
+from gru_sym.certificates.system import System
 from gru_sym.language.unification import Size
 from gru_sym.normal.exponents import Exponents, functions_of
 from gru_sym.normal.polynomials import (
@@ -38,7 +38,7 @@ from gru_sym.normal.polynomials import (
 )
 
 MAX_AVERAGED = 4
-"""The most functions of which every choice is tried: which of them to average, which to set to 0."""
+"""The most functions of which every choice is tried: which to average, which to set to 0."""
 
 
 @dataclass(frozen=True)

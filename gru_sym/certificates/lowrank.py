@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
-from gru_sym.certificates.exact_rank import Factors, System
 from gru_sym.certificates.symmetry import Mixing
+from gru_sym.certificates.system import Factors, System
 from gru_sym.language.shapes import Shape
+from gru_sym.normal.application import apply
 from gru_sym.normal.polynomials import (
     Factor,
     Function,
@@ -21,7 +22,6 @@ from gru_sym.normal.polynomials import (
     Product,
     Symbol,
     Term,
-    apply,
     matrix_product,
 )
 
@@ -77,9 +77,7 @@ class _Rewriter:
                     [(frozenset([(factor, exponent)]), Fraction(1))]
                 )
                 continue
-            # A mixed matrix never has a negative power: it meets others in products alone.
-            for _ in range(exponent):
-                result = result * self._factor(factor)
+            result = result * self._factor(factor) ** exponent
         return result
 
     def _factor(self, factor: Factor) -> Polynomial:

@@ -1,4 +1,4 @@
-"""Parameters that only occur in sums, and sums that depend on each other: `a + b`, `b + d`, `a - d`.
+"""Parameters in sums, where the sums depend on each other: `a + b`, `b + d`, `a - d`.
 
 If each of some parameters only ever stands by itself, with a number in front, in a sum or in front
 of some data, the cell sees nothing of them but certain combinations. Shifts along which all these

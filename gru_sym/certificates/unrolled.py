@@ -69,7 +69,7 @@ class UnrolledLayer:
         self.draws = Draws(seed=1)
         self.reached: dict[Place, list[list[int]]] = {}
         self.columns: dict[ParameterEntry, int] = {}
-        self.sizes = [sizes_at(layer, level, sizes) for level in range(self.levels)]
+        self.sizes = [layer.sizes_at(level, sizes) for level in range(self.levels)]
 
     @cached_property
     def touched(self) -> frozenset[ParameterEntry]:
@@ -231,21 +231,5 @@ def check_options(steps: object, observed: object) -> None:
 @lru_cache(maxsize=1024)
 def parameter_copy(layer: Layer, level: int, direction: int) -> tuple[int, int]:
     """Which set of parameters a cell of a layer uses."""
-    distinct = len(
-        {
-            p.name.rpartition("_l")[2].split("_")[0]
-            for p in layer.parameters
-            if p.role != "initial state"
-        }
-    )
+    distinct = len({p.level for p in layer.parameters if p.role != "initial state"})
     return min(level, distinct - 1), 0 if layer.share_directions else direction
-
-
-def sizes_at(layer: Layer, level: int, sizes: Mapping[str, int]) -> dict[str, int]:
-    """The sizes of the cell at a level: above the first, the input is the output below."""
-    shapes = layer.cell.sizes.shapes
-    size = shapes[INPUT][0]
-    tied = {shapes[state][0] for state in layer.cell.states}
-    if level == 0 or isinstance(size, int) or size in tied:
-        return dict(sizes)
-    return {**sizes, size: int(layer.output_size.subs(sizes))}

@@ -46,19 +46,20 @@ class Library:
     @property
     def functions(self) -> Mapping[str, str]:
         """Name in the cell language -> what is called."""
-        return {f: text for f, text in self._spelled().items() if _CALL.fullmatch(text)}
+        return {f: text for f, text in self._spelled().items() if is_call(text)}
 
     @property
     def helpers(self) -> Mapping[str, str]:
         """Name in the cell language -> the definition of a function of that name in `u`."""
-        return {f: text for f, text in self._spelled().items() if not _CALL.fullmatch(text)}
+        return {f: text for f, text in self._spelled().items() if not is_call(text)}
 
     def _spelled(self) -> dict[str, str]:
         return {name: f.spelling[self.name] for name, f in FUNCTIONS.items()}
 
 
-_CALL = re.compile(r"\w+(\.\w+)+")
-"""A function of the library."""
+def is_call(spelling: str) -> bool:
+    """Whether a function is called by this name, and not written as an expression in `u`."""
+    return re.fullmatch(r"\w+(\.\w+)+", spelling) is not None
 
 
 NUMPY = Library(

@@ -8,6 +8,7 @@ fixes becomes a size of its own: k, k2, ...
 
 from __future__ import annotations
 
+import builtins
 import itertools
 import keyword
 from dataclasses import dataclass
@@ -34,8 +35,13 @@ from gru_sym.language.unification import Dimension, Equalities, Size
 
 INPUT_SIZE, STATE_SIZE, FREE_SIZE = "m", "n", "k"
 
-NO_SIZES = frozenset({"self", "by", "steps", "observed"})
+NO_SIZES = frozenset("self cell by steps observed target seed states".split())
 """Names of other arguments in functions that take sizes by name."""
+
+READ_OTHERWISE = frozenset(sympy.__all__).union(
+    keyword.kwlist, (f for f, is_ in vars(builtins).items() if isinstance(is_, type(len)))
+)
+"""What `sympy.sympify` and Python do not read as a symbol: a printed count is read back by both."""
 
 REGROUP = "; * and @ group from the left, so write r * (W @ h) for r * W @ h"
 
@@ -149,9 +155,7 @@ class _Inference:
         scalar = size == 1 and declaration.name in self.program.parameters
         if scalar and declaration.name in self.taken:
             self._refuse_size_name(declaration.place, declaration.name)
-        if isinstance(size, str) and (
-            hasattr(sympy, size) or keyword.iskeyword(size) or size in NO_SIZES
-        ):
+        if size in READ_OTHERWISE or size in NO_SIZES:
             self.program.fail(
                 declaration.place,
                 f"{size} has a meaning of its own in SymPy, Python or gru_sym; "

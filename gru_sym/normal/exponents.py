@@ -1,6 +1,6 @@
-"""The arguments of exponentials over the rational numbers: `exp(a)` and `exp(a + 2 b)` share values.
+"""The arguments of exponentials in a basis: `exp(a + 2 b)` is `exp(a) exp(b)**2`.
 
-`sigmoid(a)`, `exp(a)` and `softplus(a)` are functions of `exp(a)`. Arguments that stand side by side
+`sigmoid(a)`, `exp(a)` and `softplus(a)` are functions of `exp(a)`. Arguments side by side
 may be combinations of each other: a beside 2 a, or a + b, b and a. So each is written as a number
 plus a combination, with whole coefficients, of a few that are linearly independent, the *basis*;
 then the exponential of each is a product of powers of those of the basis.
@@ -127,9 +127,9 @@ class _Reduction:
         """A polynomial as a combination of those kept, to which one may be added for it."""
         whole = {term: q for term, q in polynomial.terms if term != ONE}
         rest, combination = dict(whole), dict[int, Fraction]()
-        for pivot, row, made_of in (*self._varying, *self._constant):
-            if factor := rest.get(pivot):
-                _subtract(rest, row, factor)
+        for known, terms, made_of in (*self._varying, *self._constant):
+            if factor := rest.get(known):
+                _subtract(rest, terms, factor)
                 _subtract(combination, made_of, -factor)
         if not rest:
             return combination
@@ -137,14 +137,14 @@ class _Reduction:
         pivot = min(varying or rest, key=term_key)
         scale = 1 / rest[pivot]
         new = len(self.kept)
-        row = pivot, {term: q * scale for term, q in rest.items()}
+        row = {term: q * scale for term, q in rest.items()}
         if varying:
             # rest = polynomial - combination, and the polynomial is the new member.
             made_of = {k: -q * scale for k, q in combination.items()} | {new: scale}
-            self._varying.append((*row, made_of))
+            self._varying.append((pivot, row, made_of))
             self.kept.append(Polynomial.collect(whole.items()))
             return {new: Fraction(1)}
-        self._constant.append((*row, {new: scale}))
+        self._constant.append((pivot, row, {new: scale}))
         self.kept.append(Polynomial.collect(rest.items()))
         return combination | {new: Fraction(1)}
 

@@ -2,8 +2,8 @@
 
 An exponential is not computed but drawn: `exp(b)` gets a random residue e for every member b of a
 basis of the arguments (`exponents`), and `exp(a)` is the product of powers that its argument asks
-for. `sigmoid(a)` is `e / (1 + e)` with the derivative `s (1 - s) a'`, and `softplus(a)` is a draw of
-its own whose derivative is `s a'`. Why the draws may be random is the theorem in `independence`.
+for. `sigmoid(a)` is `e / (1 + e)` with the derivative `s (1 - s) a'`, and `softplus(a)` is a draw
+of its own whose derivative is `s a'`. Why the draws may be random is the theorem in `independence`.
 """
 
 from __future__ import annotations

@@ -14,10 +14,12 @@ from functools import cached_property
 from itertools import product
 from math import prod
 
-from gru_sym.functions import FUNCTIONS
 from gru_sym.language.unification import Size
 
 MAX_TERMS = 20_000
+
+MAX_DEPTH = 80
+"""How deep functions and matrix products may be nested; the rooms above recurse over them."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,14 @@ class Function:
     function: str
     argument: Polynomial
 
+    def __post_init__(self) -> None:
+        _refuse_depth(self.depth)
+
+    @cached_property
+    def depth(self) -> int:
+        """How deep functions and matrix products are nested in it."""
+        return 1 + max((_depth(term) for term, _ in self.argument.terms), default=0)
+
     @cached_property
     def key(self) -> str:
         """What orders factors, the same in every run."""
@@ -70,6 +80,14 @@ class Product:
     inner: Size
     scalar: bool = False
 
+    def __post_init__(self) -> None:
+        _refuse_depth(self.depth)
+
+    @cached_property
+    def depth(self) -> int:
+        """How deep functions and matrix products are nested in it."""
+        return 1 + max(_depth(self.left), _depth(self.right))
+
     @cached_property
     def key(self) -> str:
         """What orders factors, the same in every run."""
@@ -86,6 +104,10 @@ Term = frozenset[tuple[Factor, int]]
 """An elementwise product: factors with their exponents. Without factors it is 1."""
 
 ONE: Term = frozenset()
+
+
+def _depth(term: Term) -> int:
+    return max((0 if isinstance(f, Symbol) else f.depth for f, _ in term), default=0)
 
 
 def term_key(term: Term) -> str:
@@ -126,6 +148,20 @@ class TooManyTerms(ValueError):
 
     def __init__(self) -> None:
         super().__init__(f"multiplied out, this cell has more than {MAX_TERMS} terms")
+
+
+class TooDeep(ValueError):
+    """The normal form nests functions and matrix products deeper than can be handled."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"in this cell functions and matrix products are nested more than {MAX_DEPTH} deep"
+        )
+
+
+def _refuse_depth(depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise TooDeep
 
 
 @dataclass(frozen=True)
@@ -216,39 +252,20 @@ class Polynomial:
         return values.get(ONE, Fraction(0)) if values.keys() <= {ONE} else None
 
 
-def apply(function: str, argument: Polynomial) -> Polynomial:
-    """A function of the language, in normal form.
+def matrix_product(
+    left: Polynomial, right: Polynomial, inner: Size, scalar: bool, column: bool = False
+) -> Polynomial:
+    """`left @ right`, distributed over sums, with numbers and scalars in front.
 
-    >>> a = Polynomial.symbol("a")
-    >>> apply("sigmoid", a) + apply("sigmoid", -a) == Polynomial.number(1)
-    True
+    `inner` is the size that they share, `scalar` whether the product is one number, `column`
+    whether it is known to have one column.
     """
-    record = FUNCTIONS[function]
-    if record.written is not None:
-        rewritten: Polynomial = record.written(argument, apply)
-        return rewritten
-    if (number := argument.constant) is not None and (value := record.value(number)) is not None:
-        return Polynomial.number(value)
-    if record.reflection is None:
-        return Polynomial.term(Function(function, argument))
-    if function == "relu" and (positive := _powers_of_positive(argument)):
-        factor = Polynomial.collect([(positive, Fraction(1))])
-        return factor * apply(function, argument * factor**-1)
-    # Of a and -a the one with fewer minus signs is kept: sigmoid(b), not 1 - sigmoid(-b).
-    base = min(argument, -argument, key=lambda a: (sum(q < 0 for _, q in a.terms), a.key))
-    applied = Polynomial.term(Function(function, base))
-    reflected: Polynomial = record.reflection(applied, base)
-    return applied if base == argument else reflected
-
-
-def matrix_product(left: Polynomial, right: Polynomial, inner: Size, scalar: bool) -> Polynomial:
-    """`left @ right`, distributed over sums, with numbers and scalars in front."""
     if len(left.terms) * len(right.terms) > MAX_TERMS:
         raise TooManyTerms
     pairs: list[tuple[Term, Fraction]] = []
     for (s, p), (t, q) in product(left.terms, right.terms):
         outside = times(_scalars(s), _scalars(t))
-        joined = _join(s - _scalars(s), t - _scalars(t), inner, scalar)
+        joined = _join(s - _scalars(s), t - _scalars(t), inner, scalar, column)
         pairs.append((times(outside, joined), p * q))
     return Polynomial.collect(pairs)
 
@@ -257,11 +274,14 @@ def _scalars(term: Term) -> Term:
     return frozenset((factor, exponent) for factor, exponent in term if factor.scalar)
 
 
-def _join(left: Term, right: Term, inner: Size, scalar: bool) -> Term:
+def _join(left: Term, right: Term, inner: Size, scalar: bool, column: bool) -> Term:
     """One matrix product, grouped on the right: (A @ B) @ x is A @ (B @ x)."""
+    if inner == 1 and column:
+        return times(left, right)  # a column times one number
     match tuple(left):
         case ((Product(first, second, between), 1),):
-            return _join(first, _join(second, right, inner, False), between, scalar)
+            one = between == 1 and column
+            return _join(first, _join(second, right, inner, one, column), between, scalar, column)
     if (cancelled := _inverse_pair(left, right)) is not None:
         return cancelled
     return frozenset([(Product(left, right, inner, scalar), 1)])
@@ -278,19 +298,6 @@ def _inverse_pair(left: Term, right: Term) -> Term | None:
                 ):
                     return rest if name != other else None
     return None
-
-
-POSITIVE = "t+"
-"""The name of a factor that is positive: relu(t a) = t relu(a). No name of a cell is like it."""
-
-
-def _powers_of_positive(argument: Polynomial) -> frozenset[tuple[Factor, int]]:
-    """The power of the positive factor that all terms of an argument have."""
-    powers = {
-        frozenset((f, e) for f, e in term if isinstance(f, Symbol) and f.name == POSITIVE)
-        for term, _ in argument.terms
-    }
-    return next(iter(powers)) if len(powers) == 1 else frozenset()
 
 
 INVERSE = "^-1"
