@@ -17,7 +17,8 @@ from gru_sym.language.syntax import (
     Times,
     children,
 )
-from gru_sym.normal.polynomials import Polynomial, apply
+from gru_sym.normal.application import apply
+from gru_sym.normal.polynomials import Polynomial
 
 
 def mapped(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:

@@ -63,7 +63,6 @@ from gru_sym.certificates.unrolled import (
     UnrolledLayer,
     check_options,
     parameter_copy,
-    sizes_at,
 )
 from gru_sym.language.syntax import INPUT
 from gru_sym.layers import Layer
@@ -269,7 +268,7 @@ def _unrolled(
             f for f in found.families if all((copy, name) in touched for name in f.parameters)
         )
         lifted = Redundancy(layer.cell, tuple(families))
-        upper -= int(lifted.count(**sizes_at(layer, level, sizes)))
+        upper -= int(lifted.count(**layer.sizes_at(level, sizes)))
     reason = unrolled.dependence()
     if reason:
         return EffectiveCount(stored, 0, upper, reason, found)
