@@ -18,6 +18,7 @@ from gru_sym.certificates.all_sizes import FalseFamily
 from gru_sym.certificates.finding import Redundancy
 from gru_sym.certificates.gauge import gauges
 from gru_sym.certificates.reached import reached
+from gru_sym.certificates.rewritten import one_step
 from gru_sym.certificates.unrolled import UnrolledLayer
 
 m, n, p = sp.symbols("m n p")
@@ -224,6 +225,8 @@ def test_no_formula_where_none_is_proved():
         count = effective_count(layer)
         assert not count.certified and count.lower == 0 and reason in count.scope
         assert sp.expand(count.upper + count.redundant - count.stored) == 0
+    high = effective_count(Layer(cell("gru.pytorch"), "L", bidirectional=True))
+    assert sp.expand(high.redundant - 4 * n * sp.Symbol("L")) == 0
     relu = effective_count(Layer(Cell("h' = relu(W @ x + U @ h + a + b)")), m=2, n=3)
     assert (relu.lower, relu.upper) == (0, relu.stored - 3)
 
@@ -274,6 +277,22 @@ def test_a_hidden_state_reached_late():
     """The second state reads the first of the step before: generic after two steps."""
     late = Cell("c' = tanh(V @ h + d)\nh' = tanh(W @ x + U @ h + c)")
     assert reached(late).steps == 2
+
+
+def test_one_step_keeps_the_shapes():
+    """A scalar gate stays one, and a kernel that is used twice stays a kernel."""
+    text = (
+        BARE_LSTM.replace("f = sigmoid(W_f @ x + U_f @ h)", "f = sigmoid(w @ x + u @ h)") + "\nf: 1"
+    )
+    for name in (text, BARE_LSTM, "lstm.projected", "lstm.peephole"):
+        original = text_of(name)
+        step = one_step(original, original.states)
+        for old, shape in original.sizes.shapes.items():
+            for new in (old, f"{old}__", f"{old}__next"):
+                assert step.sizes.shapes.get(new, shape) == shape
+    assert effective_count(Layer(Cell(text))).certified
+    tied = one_step(Cell("c' = tanh(K @ c + W @ x)\nh' = tanh(K @ c' + b)"), ("h",))
+    assert "K @ c__" in tied.text and "K__c" not in tied.text
 
 
 # The gauge of hidden states
