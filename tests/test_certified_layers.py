@@ -227,6 +227,7 @@ def test_no_formula_where_none_is_proved():
         assert sp.expand(count.upper + count.redundant - count.stored) == 0
     high = effective_count(Layer(cell("gru.pytorch"), "L", bidirectional=True))
     assert sp.expand(high.redundant - 4 * n * sp.Symbol("L")) == 0
+    assert effective_count(Layer(cell("rnn.pytorch"), "L"), L=2, m=99, n=100).redundant == 200
     relu = effective_count(Layer(Cell("h' = relu(W @ x + U @ h + a + b)")), m=2, n=3)
     assert (relu.lower, relu.upper) == (0, relu.stored - 3)
 

@@ -75,6 +75,9 @@ MAX_UNROLLED = 600
 MAX_LEVELS = 3
 """The highest stack that is written as one cell."""
 
+MAX_STATES = 4
+"""The most states of a stack for which the theorem is tried."""
+
 
 def layer_count(
     layer: Layer, steps: int = 4, observed: Observed = "sequence", **sizes: Any
@@ -100,6 +103,8 @@ def layer_count(
     """
     check_options(steps, observed)
     stored = layer.count(**sizes)
+    if not isinstance(layer.num_layers, int) and str(layer.num_layers) in sizes:
+        layer = replace(layer, num_layers=sizes.pop(str(layer.num_layers)))
     if isinstance(stored, int) and isinstance(layer.num_layers, int) and stored <= MAX_UNROLLED:
         at_sizes = _unrolled(layer, steps, observed, sizes)
         if at_sizes is not None and at_sizes.certified:
@@ -148,12 +153,9 @@ def _theorem(layer: Layer) -> _Theorem:
             return _Theorem(
                 cell, reason="a stack of both directions is settled at given sizes alone"
             )
-        if whole is None:
+        if whole is None or len(whole.cell.states) > MAX_STATES:
             return _Theorem(cell, reason="a stack of so many levels is not written as one cell")
         cell, hidden = whole.cell, whole.hidden
-    known = reached(cell, trained=layer.learn_initial_state)
-    if not known.steps:
-        return _Theorem(cell, reason=known.reason)
     if hidden:
         seen = tuple(state for state in cell.states if state not in hidden)
         maps = one_step(cell, seen), one_step(cell, cell.states)
@@ -164,6 +166,9 @@ def _theorem(layer: Layer) -> _Theorem:
             return _Theorem(cell, reason="what one step shows of the hidden states is not known")
         if sp.expand(counts[0].effective - counts[1].effective) != 0:
             return _Theorem(cell, reason="one step does not show the hidden states")
+    known = reached(cell, trained=layer.learn_initial_state)
+    if not known.steps:
+        return _Theorem(cell, reason=known.reason)
     return _Theorem(cell, known.steps + 1 + bool(hidden), known)
 
 
