@@ -25,6 +25,7 @@ m, n, p = sp.symbols("m n p")
 
 SCALE = "c' = a * c + W @ x\nh' = tanh(d * c' + b)"
 LINEAR = "s' = A @ s + B @ x\nh' = C @ s'"
+GATED = "c' = sigmoid(V @ x) * c + W @ x\nh' = tanh(d * c' + b)"
 MINGRU = "z = sigmoid(W_z @ x + b_z)\ng = W_h @ x + b_h\nh' = (1 - z) * h + z * g"
 BARE_LSTM = (
     "i = sigmoid(W_i @ x + U_i @ h)\nf = sigmoid(W_f @ x + U_f @ h)\ng = tanh(W_g @ x + U_g @ h)\n"
@@ -247,6 +248,7 @@ NEEDED = [
     ("an output wider than the memory", "lstm.projected", 4, {"m": 1, "n": 1, "p": 2}),
     ("a hidden state is scaled", SCALE, 4, {"m": 2, "n": 2}),
     ("a hidden state has no basis", LINEAR, 4, {"m": 2, "n": 2}),
+    ("a hidden state is generic and scaled", GATED, 4, {"m": 2, "n": 2}),
     ("one step shows no state", "gru.pytorch", 1, {"m": 1, "n": 2}),
 ]
 
@@ -277,7 +279,7 @@ def test_dependent_arguments_prove_nothing():
 def test_a_hidden_state_reached_late():
     """The second state reads the first of the step before: generic after two steps."""
     late = Cell("c' = tanh(V @ h + d)\nh' = tanh(W @ x + U @ h + c)")
-    assert reached(late).steps == 2
+    assert reached(late).steps == reached(Cell(GATED)).steps == 2
 
 
 def test_one_step_keeps_the_shapes():
