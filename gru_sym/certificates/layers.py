@@ -105,12 +105,11 @@ def layer_count(
     stored = layer.count(**sizes)
     if not isinstance(layer.num_layers, int) and str(layer.num_layers) in sizes:
         layer = replace(layer, num_layers=sizes.pop(str(layer.num_layers)))
+    at_sizes = None
     if isinstance(stored, int) and isinstance(layer.num_layers, int) and stored <= MAX_UNROLLED:
         at_sizes = _unrolled(layer, steps, observed, sizes)
         if at_sizes is not None and at_sizes.certified:
             return at_sizes
-    else:
-        at_sizes = None
     proved = _proved(layer, steps, observed, sizes)
     if isinstance(proved, str):
         return at_sizes or _bound(layer, steps, sizes, proved)
@@ -120,9 +119,6 @@ def layer_count(
             f"{proved.lower}"
         )
     return proved
-
-
-# For all sizes
 
 
 @dataclass(frozen=True)
@@ -264,9 +260,6 @@ def _conditions(bounds: list[Bound], sizes: dict[str, Any]) -> str:
     """The bounds that are left open, in words."""
     left = (bound for bound in bounds if _holds(bound, sizes) is None)
     return ", ".join(dict.fromkeys(f"{small} at most {large}" for small, large in left))
-
-
-# At given sizes
 
 
 def _unrolled(
