@@ -18,12 +18,14 @@ from gru_sym.certificates.all_sizes import FalseFamily
 from gru_sym.certificates.finding import Redundancy
 from gru_sym.certificates.gauge import gauges
 from gru_sym.certificates.reached import reached
+from gru_sym.certificates.rewritten import one_step
 from gru_sym.certificates.unrolled import UnrolledLayer
 
 m, n, p = sp.symbols("m n p")
 
 SCALE = "c' = a * c + W @ x\nh' = tanh(d * c' + b)"
 LINEAR = "s' = A @ s + B @ x\nh' = C @ s'"
+GATED = "c' = sigmoid(V @ x) * c + W @ x\nh' = tanh(d * c' + b)"
 MINGRU = "z = sigmoid(W_z @ x + b_z)\ng = W_h @ x + b_h\nh' = (1 - z) * h + z * g"
 BARE_LSTM = (
     "i = sigmoid(W_i @ x + U_i @ h)\nf = sigmoid(W_f @ x + U_f @ h)\ng = tanh(W_g @ x + U_g @ h)\n"
@@ -224,6 +226,9 @@ def test_no_formula_where_none_is_proved():
         count = effective_count(layer)
         assert not count.certified and count.lower == 0 and reason in count.scope
         assert sp.expand(count.upper + count.redundant - count.stored) == 0
+    high = effective_count(Layer(cell("gru.pytorch"), "L", bidirectional=True))
+    assert sp.expand(high.redundant - 4 * n * sp.Symbol("L")) == 0
+    assert effective_count(Layer(cell("rnn.pytorch"), "L"), L=2, m=99, n=100).redundant == 200
     relu = effective_count(Layer(Cell("h' = relu(W @ x + U @ h + a + b)")), m=2, n=3)
     assert (relu.lower, relu.upper) == (0, relu.stored - 3)
 
@@ -243,6 +248,7 @@ NEEDED = [
     ("an output wider than the memory", "lstm.projected", 4, {"m": 1, "n": 1, "p": 2}),
     ("a hidden state is scaled", SCALE, 4, {"m": 2, "n": 2}),
     ("a hidden state has no basis", LINEAR, 4, {"m": 2, "n": 2}),
+    ("a hidden state is generic and scaled", GATED, 4, {"m": 2, "n": 2}),
     ("one step shows no state", "gru.pytorch", 1, {"m": 1, "n": 2}),
 ]
 
@@ -273,7 +279,23 @@ def test_dependent_arguments_prove_nothing():
 def test_a_hidden_state_reached_late():
     """The second state reads the first of the step before: generic after two steps."""
     late = Cell("c' = tanh(V @ h + d)\nh' = tanh(W @ x + U @ h + c)")
-    assert reached(late).steps == 2
+    assert reached(late).steps == reached(Cell(GATED)).steps == 2
+
+
+def test_one_step_keeps_the_shapes():
+    """A scalar gate stays one, and a kernel that is used twice stays a kernel."""
+    text = (
+        BARE_LSTM.replace("f = sigmoid(W_f @ x + U_f @ h)", "f = sigmoid(w @ x + u @ h)") + "\nf: 1"
+    )
+    for name in (text, BARE_LSTM, "lstm.projected", "lstm.peephole"):
+        original = text_of(name)
+        step = one_step(original, original.states)
+        for old, shape in original.sizes.shapes.items():
+            for new in (old, f"{old}__", f"{old}__next"):
+                assert step.sizes.shapes.get(new, shape) == shape
+    assert effective_count(Layer(Cell(text))).certified
+    tied = one_step(Cell("c' = tanh(K @ c + W @ x)\nh' = tanh(K @ c' + b)"), ("h",))
+    assert "K @ c__" in tied.text and "K__c" not in tied.text
 
 
 # The gauge of hidden states

@@ -33,18 +33,18 @@ vectors, and the conclusion is the same.)
 In both directions the Jacobian has one block for each; with one set of parameters for both, a
 direction must change nothing in either. A first state that is trained counts in full if it is seen
 (`reached`): once the step does not change with v, the change w of s_0 is a null vector of the
-derivatives of the next states, or, where states are hidden, of those of two steps. A stack in one direction is one cell (`stacked`), whose
-lower levels are hidden. Where the hypothesis fails, hidden states may have a `gauge`: the scale of
-c in `c' = a * c + W @ x; h' = tanh(d * c' + b)`, any basis in `s' = A @ s + B @ x; h' = C @ s'`.
-Then the layer loses more than its cell. All else is settled at given sizes, by the exact rank of
-the unrolled layer.
+derivatives of the next states, or, where states are hidden, of those of two steps. A stack in one
+direction is one cell (`stacked`), whose lower levels are hidden. Where the hypothesis fails, hidden
+states may have a `gauge`: the scale of c in `c' = a * c + W @ x; h' = tanh(d * c' + b)`, any basis
+in `s' = A @ s + B @ x; h' = C @ s'`. Then the layer loses more than its cell. All else is settled
+at given sizes, by the exact rank of the unrolled layer.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -75,6 +75,9 @@ MAX_UNROLLED = 600
 MAX_LEVELS = 3
 """The highest stack that is written as one cell."""
 
+MAX_STATES = 4
+"""The most states of a stack for which the theorem is tried."""
+
 
 def layer_count(
     layer: Layer, steps: int = 4, observed: Observed = "sequence", **sizes: Any
@@ -100,12 +103,13 @@ def layer_count(
     """
     check_options(steps, observed)
     stored = layer.count(**sizes)
+    if not isinstance(layer.num_layers, int) and str(layer.num_layers) in sizes:
+        layer = replace(layer, num_layers=sizes.pop(str(layer.num_layers)))
+    at_sizes = None
     if isinstance(stored, int) and isinstance(layer.num_layers, int) and stored <= MAX_UNROLLED:
         at_sizes = _unrolled(layer, steps, observed, sizes)
         if at_sizes is not None and at_sizes.certified:
             return at_sizes
-    else:
-        at_sizes = None
     proved = _proved(layer, steps, observed, sizes)
     if isinstance(proved, str):
         return at_sizes or _bound(layer, steps, sizes, proved)
@@ -115,9 +119,6 @@ def layer_count(
             f"{proved.lower}"
         )
     return proved
-
-
-# For all sizes
 
 
 @dataclass(frozen=True)
@@ -148,12 +149,9 @@ def _theorem(layer: Layer) -> _Theorem:
             return _Theorem(
                 cell, reason="a stack of both directions is settled at given sizes alone"
             )
-        if whole is None:
+        if whole is None or len(whole.cell.states) > MAX_STATES:
             return _Theorem(cell, reason="a stack of so many levels is not written as one cell")
         cell, hidden = whole.cell, whole.hidden
-    known = reached(cell, trained=layer.learn_initial_state)
-    if not known.steps:
-        return _Theorem(cell, reason=known.reason)
     if hidden:
         seen = tuple(state for state in cell.states if state not in hidden)
         maps = one_step(cell, seen), one_step(cell, cell.states)
@@ -164,6 +162,9 @@ def _theorem(layer: Layer) -> _Theorem:
             return _Theorem(cell, reason="what one step shows of the hidden states is not known")
         if sp.expand(counts[0].effective - counts[1].effective) != 0:
             return _Theorem(cell, reason="one step does not show the hidden states")
+    known = reached(cell, trained=layer.learn_initial_state)
+    if not known.steps:
+        return _Theorem(cell, reason=known.reason)
     return _Theorem(cell, known.steps + 1 + bool(hidden), known)
 
 
@@ -188,8 +189,8 @@ def _proved(
     conditions = filter(None, (count.condition, _conditions(bounds, sizes)))
     if sizes:
         count = effective_count(theorem.cell, **sizes)
-    sets = layer.directions if not layer.share_directions else 1
-    effective = sp.expand(sets * count.effective + layer._initial_states().subs(sizes))
+    sets = 1 if layer.share_directions else layer.directions
+    effective = sp.expand(sets * count.effective + _trained(layer).subs(sizes))
     effective = int(effective) if effective.is_Integer else effective
     scope = f"{count.scope}; a layer loses what its cell loses, from {theorem.steps} steps on"
     found = found_and_proved(layer.cell)[0]
@@ -198,11 +199,23 @@ def _proved(
     return EffectiveCount(stored, effective, effective, scope, found, condition)
 
 
+def _in_all_copies(layer: Layer, formula: sp.Expr) -> sp.Expr:
+    """What a cell has, in all copies of it that have parameters of their own."""
+    above = layer._distinct_layers() - 1
+    upper = formula.subs(layer.input_above(), simultaneous=True) if above != 0 else formula
+    return (1 if layer.share_directions else layer.directions) * (formula + above * upper)
+
+
+def _trained(layer: Layer) -> sp.Expr:
+    """The number of entries of first states that are trained."""
+    return sp.sympify(layer.count()) - replace(layer, learn_initial_state=False).count()
+
+
 def _bound(layer: Layer, steps: int, sizes: dict[str, Any], reason: str) -> EffectiveCount:
     """What the families of the cell and the gauges of hidden states leave."""
     found = found_and_proved(layer.cell)[0]
     stored = layer.count(**sizes)
-    lost = layer._total(found.exact, sp.Integer(0))
+    lost = _in_all_copies(layer, found.exact)
     bounds: list[Bound] = []
     whole = _whole(layer)
     for gauge in _gauges(layer):
@@ -249,9 +262,6 @@ def _conditions(bounds: list[Bound], sizes: dict[str, Any]) -> str:
     return ", ".join(dict.fromkeys(f"{small} at most {large}" for small, large in left))
 
 
-# At given sizes
-
-
 def _unrolled(
     layer: Layer, steps: int, observed: Observed, sizes: dict[str, int]
 ) -> EffectiveCount | None:
@@ -295,7 +305,11 @@ def _whole(layer: Layer) -> Stacked | None:
     """The layer as one cell, if it is not too high."""
     if not isinstance(layer.num_layers, int) or layer.num_layers > MAX_LEVELS:
         return None
-    return stacked(layer, lambda level, direction: parameter_copy(layer, level, direction))
+    whole = stacked(layer, lambda level, direction: parameter_copy(layer, level, direction))
+    if whole is None:
+        return None
+    rest = sp.sympify(layer.count()) - _trained(layer) - whole.cell.count()
+    return whole if sp.expand(rest) == 0 else None  # an inner size has another name at each level
 
 
 @lru_cache(maxsize=64)

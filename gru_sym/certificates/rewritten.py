@@ -143,16 +143,12 @@ def one_step(cell: Cell, seen: tuple[str, ...]) -> Cell | None:
     it can be any vector. None if this is no cell.
 
     >>> from gru_sym import cell
-    >>> print(one_step(cell("lstm.keras"), ("h",)).text)
-    i__ = sigmoid((W_i @ x) + U_i__h + b_i)
-    f__ = sigmoid((W_f @ x) + U_f__h + b_f)
-    g__ = tanh((W_c @ x) + U_c__h + b_c)
-    o__ = sigmoid((W_o @ x) + U_o__h + b_o)
-    c__next = (f__ * c__) + (i__ * g__)
-    h__next' = o__ * tanh(c__next)
-    c__: n
-    c__next: n
+    >>> print(one_step(cell("rnn.elman"), ("h",)).text)
+    h__next' = tanh((W @ x) + U__h + b)
     h__next: n
+    x: m
+    b: n
+    U__h: n
     """
     program, shapes = cell.program, cell.sizes.shapes
     merged = _kernels_of_one_state(cell)
@@ -178,9 +174,15 @@ def one_step(cell: Cell, seen: tuple[str, ...]) -> Cell | None:
             lines.append(f"{left}{mark} = {rendered(equation.expression, spelled)}")
     lines.reverse()
     text = "\n".join(lines)
-    sizes = {f"{s}__{ending}": shapes[s][0] for s in cell.states for ending in ("", "next")}
-    sizes |= {d.name: d.size for d in program.declarations if d.name not in cell.states}
-    lines += [f"{name}: {size}" for name, size in sizes.items() if re.search(rf"\b{name}\b", text)]
+    sizes = {f"{s}__{ending}": shapes[s] for s in cell.states for ending in ("", "next")}
+    sizes |= {f"{value}__": shapes[value] for value in program.values}
+    sizes |= {name: shapes[name] for name in (INPUT, *program.parameters)}
+    sizes |= {f"{k}__{s}": (shapes[k][0], 1) for k in merged for s in cell.states}
+    lines += [
+        f"{name}: {rows}"
+        for name, (rows, columns) in sizes.items()
+        if columns == 1 and re.search(rf"\b{name}\b", text)
+    ]
     try:
         return Cell("\n".join(lines), cell.name)
     except CellError:
