@@ -15,7 +15,7 @@ export MPLCONFIGDIR := $(CURDIR)/$(VENV)/matplotlib
 KERNEL_CONFIG := $(VENV)/ipython/profile_default/ipython_kernel_config.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv book test unit hygiene nbval site-test lint types format bench notebooks constraints clean distclean
+.PHONY: help venv book test unit hygiene nbval site-test lint types format bench stress gpu notebooks constraints clean distclean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -92,6 +92,22 @@ format: venv
 # make bench   every bench/bench_*.py
 bench: venv
 	@for script in bench/bench_*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
+
+# make stress   random cells, certificates beside an independent rank: CELLS=20000 SEED=1 JOBS=2 KINDS="..." ONLY=kind:number
+CELLS ?= 2000
+SEED  ?= 1
+JOBS  ?= 2
+stress: venv
+	$(PY) -m stress --cells $(CELLS) --seed $(SEED) --jobs $(JOBS) --kinds "$(KINDS)" --only "$(ONLY)"
+
+
+# make gpu   on a machine with CUDA: the tests that need it, then a record into book/evidence
+RECORD ?= book/evidence/cuda-$(shell date -u +%Y-%m-%d-%H%M).json
+gpu: venv
+	@$(PY) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || { \
+	  echo "PyTorch sees no CUDA device on this machine, so there is nothing that make gpu could test or record." >&2; exit 2; }
+	$(PY) -m pytest -m cuda tests
+	$(PY) -m gru_sym gpu --record $(RECORD)
 
 # ------------------------------------------------------------------------------------------- housekeeping
 

@@ -74,6 +74,7 @@ def test_reasons_name_equations_and_origins():
     assert reasons["W", "columns"] == "`W @ x` → x is the input"
     assert reasons["W", "rows"].endswith("`h' = alpha * z * h` → h is a state")
     assert reasons["alpha", "rows"] == "alpha is declared so in line 1"
+    assert reasons.keys() == {("W", "rows"), ("W", "columns"), ("alpha", "rows")}
 
 
 def test_a_terminal_shows_equations_parameters_and_count():
