@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import reduce
-from operator import add, mul
 
 import sympy as sp
 
@@ -63,7 +61,7 @@ class Algebra:
         known: dict[sp.Basic, sp.Expr] = {}
         for equation in self.program.equations:
             one = self.equation(equation)
-            known[one.lhs] = one.rhs.subs(known)
+            known[one.lhs] = one.rhs.xreplace(known)
         return known[self.symbol(name, primed=True)]
 
     def expression(self, expression: Expression) -> sp.Expr:
@@ -79,20 +77,20 @@ class Algebra:
                 inner = self.expression(argument)
                 if function == "identity":
                     return inner
-                apply = FUNCTIONS[function]
+                apply = FUNCTIONS[function].symbolic
                 return inner.applyfunc(apply) if isinstance(inner, sp.MatrixExpr) else apply(inner)
             case MatrixProduct(left=left, right=right):
                 return self.expression(left) * self.expression(right)
             case Times(factors=parts):
                 scalars, matrices = self._split(parts)
-                product = reduce(mul, scalars, sp.Integer(1))
+                product = sp.Mul(*scalars)
                 return product * sp.hadamard_product(*matrices) if matrices else product
             case Plus(terms=parts):
                 scalars, matrices = self._split(parts)
-                total = reduce(add, scalars, sp.Integer(0))
+                total = sp.Add(*scalars)
                 if not matrices:
                     return total
-                vectors = reduce(add, matrices)
+                vectors = sp.MatAdd(*matrices).doit() if len(matrices) > 1 else matrices[0]
                 return vectors + total * sp.OneMatrix(*matrices[0].shape) if scalars else vectors
 
     def _split(self, parts: tuple[Expression, ...]) -> tuple[list[sp.Expr], list[sp.MatrixExpr]]:

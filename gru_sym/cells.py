@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
@@ -12,6 +12,7 @@ import sympy as sp
 
 from gru_sym.algebra import Algebra, size_expression
 from gru_sym.language.inference import Reason, explain, infer
+from gru_sym.language.notes import notes
 from gru_sym.language.scope import read
 from gru_sym.language.shapes import axes
 from gru_sym.language.syntax import INPUT
@@ -31,16 +32,25 @@ class Parameter:
 
     Attributes
     ----------
-    name : as in the equations.
+    name : as in the equations, or with the layer's ending.
     shape : SymPy sizes: (rows, columns) of a matrix, (rows,) of a vector, () of a scalar.
     role : input kernel, recurrent kernel, bias, peephole, projection or scale.
     gate : the gate or state whose equation it stands in.
+    in_cell : its name in the equations; of a layer's "W_ir_l1_reverse" it is "W_ir".
+    level, direction : of a layer, from 0 on; direction 1 reads the sequence backwards.
     """
 
     name: str
     shape: tuple[sp.Expr, ...]
     role: str
     gate: str
+    in_cell: str = field(default="", repr=False)
+    level: int = field(default=0, repr=False)
+    direction: int = field(default=0, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.in_cell:
+            object.__setattr__(self, "in_cell", self.name)
 
     @property
     def count(self) -> sp.Expr:
@@ -83,14 +93,23 @@ class Cell:
     @cached_property
     def title(self) -> str:
         """The first comment line before the equations, or the name."""
-        notes = _heading(self.text)
-        return notes[0] if notes else self.name
+        lines = _heading(self.text)
+        return lines[0] if lines else self.name
 
     @cached_property
     def sources(self) -> tuple[str, ...]:
         """What the comment lines `# source: ...` before the equations say."""
         marked = [note for note in _heading(self.text) if note.startswith("source:")]
         return tuple(note.removeprefix("source:").strip() for note in marked)
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know although it is no mistake, one sentence each; mostly none.
+
+        >>> Cell("h' = tanh(U @ h + b)").notes
+        ('x never occurs, so this cell has no input',)
+        """
+        return notes(self.program, self.sizes)
 
     @property
     def states(self) -> tuple[str, ...]:

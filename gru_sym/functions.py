@@ -1,29 +1,161 @@
-"""The elementwise functions of the cell language, as SymPy functions that differentiate.
+r"""The elementwise functions of the cell language, each one record.
 
-Sources of the piecewise ones: `hard_sigmoid` is clip(x/6 + 1/2, 0, 1), as in PyTorch
+A function is written once: by a formula in exponentials and logarithms, by its linear pieces, or
+through the other functions. Its value in SymPy, on arrays, in intervals and at rational numbers
+follows. What else a room must know of it stands beside: how f(-a) follows from f(a), how a paper
+prints it, how each language that code is generated for calls it. Adding a function is adding a
+record; a room that cannot treat one says so.
+
+Source of the pieces: `hard_sigmoid` is clip(x/6 + 1/2, 0, 1), as in PyTorch
 (`torch.nn.Hardsigmoid`) and Keras 3 (`keras.ops.hard_sigmoid`); Keras 2 had clip(x/5 + 1/2, 0, 1).
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import sympy as sp
 
+ZERO, ONE = Fraction(0), Fraction(1)
 
-class _Elementwise(sp.Function):  # type: ignore[misc]  # SymPy ships no types
-    """A function of one real argument that keeps its name until `doit` or `evalf` is asked for."""
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """What a formula is computed with, beside + - * /.
+
+    Attributes
+    ----------
+    number : a rational number as one of these numbers.
+    ramp : max(u, 0).
+    """
+
+    number: Callable[[Fraction], Any]
+    ramp: Callable[[Any], Any]
+    exp: Callable[[Any], Any]
+    log: Callable[[Any], Any]
+
+
+class _NotWithin(ArithmeticError):
+    """An arithmetic does not have the value that a formula asks for."""
+
+
+def _only(known: Mapping[Fraction, Fraction]) -> Callable[[Any], Any]:
+    """A function that is known at a few numbers."""
+
+    def value(u: Any) -> Any:
+        if u not in known:
+            raise _NotWithin
+        return known[u]
+
+    return value
+
+
+def _missing(u: Any) -> Any:
+    raise _NotWithin
+
+
+SYMPY = Arithmetic(sp.Rational, lambda u: sp.Max(u, 0), sp.exp, sp.log)
+# exp is irrational at every other rational number (Lindemann), and so is log at every other one.
+EXACT = Arithmetic(Fraction, lambda u: max(u, ZERO), _only({ZERO: ONE}), _only({ONE: ZERO}))
+PLAIN = Arithmetic(float, lambda u: (u + abs(u)) / 2, lambda u: math.e**u, _missing)
+"""What NumPy arrays and tensors have in common: no logarithm."""
+
+Apply = Callable[[str, Any], Any]
+"""Another function of the language, by name, at an argument."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elementwise:
+    """One function of one real argument.
+
+    >>> f = FUNCTIONS["hard_sigmoid"]
+    >>> f.value(Fraction(1)), f.value(Fraction(4)), f.breaks
+    (Fraction(2, 3), Fraction(1, 1), (Fraction(-3, 1), Fraction(3, 1)))
+    >>> f.symbolic(sp.Symbol("u")), FUNCTIONS["sigmoid"].value(Fraction(1)) is None
+    (hard_sigmoid(u), True)
+
+    Attributes
+    ----------
+    formula : u, an `Arithmetic` -> the value.
+    pieces, breaks : slope and intercept of every linear piece from the left, and where they meet.
+    written : u, the other functions -> the value: how the normal form of a cell writes it.
+    reflection : f(a), a -> f(-a), by + - * and powers alone; None if nothing simple is known.
+    derivative : u -> the derivative in SymPy, where that of the formula is not the wanted form.
+    symbolic : the SymPy function; one of this name is made where SymPy has none.
+    latex : what a paper prints in front of the bracket.
+    numpy, torch, javascript : the name of what is called, or an expression in `u`.
+    """
+
+    name: str
+    latex: str
+    numpy: str
+    torch: str
+    javascript: str
+    formula: Callable[[Any, Arithmetic], Any] | None = None
+    pieces: tuple[tuple[Fraction, Fraction], ...] = ()
+    breaks: tuple[Fraction, ...] = ()
+    written: Callable[[Any, Apply], Any] | None = None
+    reflection: Callable[[Any, Any], Any] | None = None
+    derivative: Callable[[Any], Any] | None = None
+    symbolic: Any = None
+
+    def __post_init__(self) -> None:
+        if self.symbolic is None:
+            named = type(self.name, (_Named,), {"record": self, "__module__": __name__})
+            object.__setattr__(self, "symbolic", named)
+
+    def at(self, u: Any, on: Arithmetic) -> Any:
+        """The value in an arithmetic. `ValueError` for a function that has no formula here."""
+        if self.written is not None:
+            return self.written(u, lambda name, v: FUNCTIONS[name].at(v, on))
+        if self.formula is not None:
+            return self.formula(u, on)
+        if not self.pieces:
+            raise ValueError(f"{self.name} is not written in exponentials and logarithms")
+        (slope, intercept), *_ = self.pieces
+        value = on.number(slope) * u + on.number(intercept)
+        for at, (left, _), (right, _) in zip(
+            self.breaks, self.pieces, self.pieces[1:], strict=False
+        ):
+            value = value + on.number(right - left) * on.ramp(u - on.number(at))
+        return value
+
+    def value(self, number: Fraction) -> Fraction | None:
+        """The value at a rational number, where it is rational."""
+        try:
+            return Fraction(self.at(number, EXACT))
+        except (_NotWithin, ValueError):
+            return None
+
+    @cached_property
+    def plain(self) -> Callable[[Any], Any] | None:
+        """The function on NumPy arrays and on tensors; None where plain arithmetic has none."""
+        try:
+            self.at(0.0, PLAIN)
+        except (_NotWithin, ValueError):
+            return None
+        return lambda u: self.at(u, PLAIN)
+
+    @property
+    def spelling(self) -> Mapping[str, str]:
+        """Library or language -> what is called there, or an expression in `u`."""
+        return {"numpy": self.numpy, "torch": self.torch, "javascript": self.javascript}
+
+
+class _Named(sp.Function):  # type: ignore[misc]  # SymPy ships no types
+    """A function in SymPy that keeps its name until `doit` or `evalf` is asked for."""
 
     nargs = 1
-
-    @staticmethod
-    def formula(u: sp.Expr) -> sp.Expr:
-        """The definition, in functions SymPy itself knows."""
-        raise NotImplementedError
+    record: Elementwise
 
     def doit(self, **hints: Any) -> sp.Expr:
         """Replace the name by its definition."""
-        return self.formula(self.args[0].doit(**hints))
+        return self.record.at(self.args[0].doit(**hints), SYMPY)
 
     def _numpycode(self, printer: Any) -> str:
         return str(printer._print(self.doit()))
@@ -31,98 +163,117 @@ class _Elementwise(sp.Function):  # type: ignore[misc]  # SymPy ships no types
     _pythoncode = _torchcode = _mpmathcode = _numpycode
 
     def _eval_rewrite_as_exp(self, u: sp.Expr, **hints: Any) -> sp.Expr:
-        return self.formula(u)
+        return self.record.at(u, SYMPY)
 
     def _eval_evalf(self, prec: int) -> sp.Expr:
-        return self.formula(self.args[0])._eval_evalf(prec)
+        return self.record.at(self.args[0], SYMPY)._eval_evalf(prec)
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
-        """The derivative, from the definition."""
+        """The derivative."""
+        if self.record.derivative is not None:
+            return self.record.derivative(self.args[0])
         u = sp.Dummy("u", real=True)
-        return sp.diff(self.formula(u), u).subs(u, self.args[0])
+        return sp.diff(self.record.at(u, SYMPY), u).subs(u, self.args[0])
 
 
-class sigmoid(_Elementwise):
-    """The logistic function 1 / (1 + exp(-u)).
-
-    >>> u = sp.Symbol("u")
-    >>> sp.diff(sigmoid(u), u)
-    (1 - sigmoid(u))*sigmoid(u)
-    >>> sigmoid(0).doit()
-    1/2
-    """
-
-    @staticmethod
-    def formula(u: sp.Expr) -> sp.Expr:
-        """The definition."""
-        return 1 / (1 + sp.exp(-u))
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        """σ' = σ (1 - σ)."""
-        return self * (1 - self)
+def __getattr__(name: str) -> Any:
+    """The SymPy function of a name, `gru_sym.functions.sigmoid`: where pickle looks for it."""
+    if name.startswith("_") or name not in FUNCTIONS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return FUNCTIONS[name].symbolic
 
 
-class relu(_Elementwise):
-    """max(u, 0)."""
-
-    @staticmethod
-    def formula(u: sp.Expr) -> sp.Expr:
-        """The definition."""
-        return sp.Max(u, 0)
+def _sigma(u: Any) -> Any:
+    return FUNCTIONS["sigmoid"].symbolic(u)
 
 
-class softplus(_Elementwise):
-    """log(1 + exp(u))."""
-
-    @staticmethod
-    def formula(u: sp.Expr) -> sp.Expr:
-        """The definition."""
-        return sp.log(1 + sp.exp(u))
+def _double(u: Any) -> Any:
+    return u + u
 
 
-class silu(_Elementwise):
-    """u sigmoid(u)."""
+RECORDS = (
+    Elementwise(
+        name="sigmoid",
+        latex=r"\sigma",
+        formula=lambda u, on: 1 / (1 + on.exp(-u)),
+        reflection=lambda f, a: -f + 1,
+        derivative=lambda u: _sigma(u) * (1 - _sigma(u)),
+        numpy="0.5 * np.tanh(0.5 * u) + 0.5",  # no exponential, so no overflow
+        torch="torch.sigmoid",
+        javascript="1 / (1 + Math.exp(-u))",
+    ),
+    Elementwise(
+        name="tanh",
+        latex=r"\tanh",
+        written=lambda u, apply: _double(apply("sigmoid", _double(u))) - 1,
+        reflection=lambda f, a: -f,
+        symbolic=sp.tanh,
+        numpy="np.tanh",
+        torch="torch.tanh",
+        javascript="Math.tanh",
+    ),
+    Elementwise(
+        name="relu",
+        latex=r"\operatorname{relu}",
+        pieces=((ZERO, ZERO), (ONE, ZERO)),
+        breaks=(ZERO,),
+        reflection=lambda f, a: f - a,
+        numpy="np.maximum(u, 0)",
+        torch="torch.relu",
+        javascript="Math.max(u, 0)",
+    ),
+    Elementwise(
+        name="exp",
+        latex=r"\exp",
+        formula=lambda u, on: on.exp(u),
+        reflection=lambda f, a: f**-1,
+        symbolic=sp.exp,
+        numpy="np.exp",
+        torch="torch.exp",
+        javascript="Math.exp",
+    ),
+    Elementwise(
+        name="softplus",
+        latex=r"\operatorname{softplus}",
+        formula=lambda u, on: on.log(1 + on.exp(u)),
+        reflection=lambda f, a: f - a,
+        derivative=_sigma,
+        numpy="np.logaddexp(0, u)",
+        # F.softplus is u from u = 20 on, which is not the function in float64.
+        torch="torch.logaddexp(u, torch.zeros_like(u))",
+        javascript="Math.max(u, 0) + Math.log1p(Math.exp(-Math.abs(u)))",
+    ),
+    Elementwise(
+        name="silu",
+        latex=r"\operatorname{silu}",
+        written=lambda u, apply: u * apply("sigmoid", u),
+        reflection=lambda f, a: f - a,
+        numpy="u * (0.5 * np.tanh(0.5 * u) + 0.5)",
+        torch="F.silu",
+        javascript="u / (1 + Math.exp(-u))",
+    ),
+    Elementwise(
+        name="hard_sigmoid",
+        latex=r"\operatorname{hard\_sigmoid}",
+        pieces=((ZERO, ZERO), (Fraction(1, 6), Fraction(1, 2)), (ZERO, ONE)),
+        breaks=(Fraction(-3), Fraction(3)),
+        reflection=lambda f, a: -f + 1,
+        numpy="np.clip(u / 6 + 0.5, 0, 1)",
+        # The gradient of F.hardsigmoid has its 1/6 in single precision, for float64 too.
+        torch="torch.clamp(u / 6 + 0.5, 0, 1)",
+        javascript="Math.min(1, Math.max(0, u / 6 + 0.5))",
+    ),
+    Elementwise(
+        name="identity",
+        latex=r"\operatorname{id}",
+        written=lambda u, apply: u,
+        reflection=lambda f, a: -f,
+        symbolic=lambda u: u,
+        numpy="u",
+        torch="u",
+        javascript="u",
+    ),
+)
 
-    @staticmethod
-    def formula(u: sp.Expr) -> sp.Expr:
-        """The definition."""
-        return u / (1 + sp.exp(-u))
-
-
-class hard_sigmoid(_Elementwise):
-    """clip(u/6 + 1/2, 0, 1), PyTorch's and Keras 3's."""
-
-    @staticmethod
-    def formula(u: sp.Expr) -> sp.Expr:
-        """The definition."""
-        return sp.Min(1, sp.Max(0, u / 6 + sp.Rational(1, 2)))
-
-
-def identity(u: sp.Expr) -> sp.Expr:
-    """The argument itself."""
-    return u
-
-
-FUNCTIONS: dict[str, Any] = {
-    "sigmoid": sigmoid,
-    "tanh": sp.tanh,
-    "relu": relu,
-    "exp": sp.exp,
-    "softplus": softplus,
-    "silu": silu,
-    "hard_sigmoid": hard_sigmoid,
-    "identity": identity,
-}
-"""Name in the cell language -> SymPy function."""
-
-LATEX: dict[str, str] = {
-    "sigmoid": r"\sigma",
-    "tanh": r"\tanh",
-    "relu": r"\operatorname{relu}",
-    "exp": r"\exp",
-    "softplus": r"\operatorname{softplus}",
-    "silu": r"\operatorname{silu}",
-    "hard_sigmoid": r"\operatorname{hard\_sigmoid}",
-    "identity": r"\operatorname{id}",
-}
-"""Name in the cell language -> LaTeX."""
+FUNCTIONS: dict[str, Elementwise] = {record.name: record for record in RECORDS}
+"""Name in the cell language -> the function."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from math import prod
 
-from gru_sym.functions import LATEX
+from gru_sym.functions import FUNCTIONS
 from gru_sym.language.scope import Program
 from gru_sym.language.shapes import Sizes
 from gru_sym.language.syntax import (
@@ -37,6 +38,12 @@ class LatexWriter:
     def __init__(self, program: Program, sizes: Sizes) -> None:
         self.program = program
         self.sizes = sizes
+        functions = {function.latex for function in FUNCTIONS.values()}
+        self._plain = alike(
+            sizes.shapes, lambda name: {_pretty(name, time) for time in ("", "t", "t-1")}, functions
+        )
+        numbers = {str(size) for shape in sizes.shapes.values() for size in shape}
+        self._plain_sizes = alike(numbers, lambda size: {size_latex(size)})
 
     def aligned(self) -> str:
         """All equations, aligned at their equals signs, then the shape of everything in them."""
@@ -57,14 +64,14 @@ class LatexWriter:
         """The members of each space on one line: x and the states first, then the parameters."""
         vectors = [INPUT] if INPUT in self._read() else []
         groups: dict[str, list[str]] = {
-            _space(self.sizes.shapes[name]): [] for name in (*vectors, *self.program.states)
+            self._space(name): [] for name in (*vectors, *self.program.states)
         }
         for name in (*vectors, *self.program.states):
-            groups[_space(self.sizes.shapes[name])].append(self.name(name, "t"))
+            groups[self._space(name)].append(self.name(name, "t"))
         first = [rf"{', '.join(members)} \in {space}" for space, members in groups.items()]
         kernels: dict[str, list[str]] = {}
         for name in self.program.parameters:
-            kernels.setdefault(_space(self.sizes.shapes[name]), []).append(self.name(name))
+            kernels.setdefault(self._space(name), []).append(self.name(name))
         rest = [rf"{', '.join(members)} \in {space}" for space, members in kernels.items()]
         return [r",\quad ".join(first), *rest]
 
@@ -73,10 +80,20 @@ class LatexWriter:
 
     def name(self, name: str, time: str = "") -> str:
         """A name; `time` is its time index, if it has one, which then need not be in the name."""
-        parts = [part for part in name.split("_") if part]
-        if time and len(parts) > 1 and parts[-1] == "t":
-            parts.pop()
-        return name_latex(parts or [name], time)
+        if name in self._plain:
+            return plain_latex(name, time)
+        return _pretty(name, time)
+
+    def size(self, size: Size) -> str:
+        """A size: k2 is k with a subscript, a word stays a word."""
+        return plain_latex(str(size)) if str(size) in self._plain_sizes else size_latex(size)
+
+    def _space(self, name: str) -> str:
+        """The space that a name is in: of all vectors, or matrices, of its shape."""
+        rows, columns = map(self.size, self.sizes.shapes[name])
+        if columns != "1":
+            return rf"\mathbb{{R}}^{{{rows} \times {columns}}}"
+        return r"\mathbb{R}" if rows == "1" else rf"\mathbb{{R}}^{{{rows}}}"
 
     def expression(self, expression: Expression) -> str:
         """An expression, with the brackets that mathematics needs."""
@@ -91,7 +108,7 @@ class LatexWriter:
             case Minus(operand=operand):
                 return "-" + self._grouped(operand, Plus, Minus)
             case Apply(function=function, argument=argument):
-                return LATEX[function] + _bracket(self.expression(argument))
+                return FUNCTIONS[function].latex + _bracket(self.expression(argument))
             case MatrixProduct(left=left, right=right):
                 # A product is grouped on the right, where `@` would otherwise regroup it.
                 kernel = self._grouped(left, Plus, Times, Minus)
@@ -133,14 +150,6 @@ def _bracket(text: str) -> str:
     return rf"\bigl({text}\bigr)" if "(" in text else f"({text})"
 
 
-def _space(shape: tuple[Size, Size]) -> str:
-    """The space of all vectors, or matrices, of a shape."""
-    rows, columns = (size_latex(size) for size in shape)
-    if shape[1] != 1:
-        return rf"\mathbb{{R}}^{{{rows} \times {columns}}}"
-    return r"\mathbb{R}" if shape[0] == 1 else rf"\mathbb{{R}}^{{{rows}}}"
-
-
 def _constant(expression: Expression) -> Fraction | None:
     """The value of a number with or without a sign; None for anything else."""
     match expression:
@@ -161,6 +170,37 @@ def _number(value: Fraction) -> str:
     return rf"\tfrac{{{value.numerator}}}{{{value.denominator}}}"
 
 
+def alike(
+    names: Iterable[str], forms: Callable[[str], set[str]], taken: Iterable[str] = ()
+) -> frozenset[str]:
+    """The names of which a form is that of another one, or taken; the shortest keeps its forms.
+
+    >>> sorted(alike({"W2", "W_2", "V"}, lambda name: {size_latex(name)}))
+    ['W_2']
+    """
+    used, found = set(taken), set()
+    for name in sorted(set(names), key=lambda name: (len(name), name)):
+        if used & forms(name):
+            found.add(name)
+        used |= forms(name)
+    return frozenset(found)
+
+
+def plain_latex(name: str, time: str = "") -> str:
+    """A name letter by letter, where a nicer form would be another name's, or a number."""
+    letters = name.replace("_", r"\_")
+    return rf"\mathit{{{letters}}}" + (f"_{{{time}}}" if time else "")
+
+
+def _pretty(name: str, time: str = "") -> str:
+    parts = [part for part in name.split("_") if part]
+    if not parts or not parts[0][0].isalpha():
+        return plain_latex(name, time)
+    if time and len(parts) > 1 and parts[-1] == "t":
+        parts.pop()
+    return name_latex(parts, time)
+
+
 def name_latex(parts: list[str], time: str = "") -> str:
     """A name in its parts: the head, an accent or subscripts, and a time index."""
     head, *subscripts = parts
@@ -172,7 +212,6 @@ def name_latex(parts: list[str], time: str = "") -> str:
         subscripts.insert(0, digits)
     else:
         letters = head
-    letters = letters.replace("_", r"\_")
     if letters in GREEK:
         letters = "\\" + letters
     elif len(letters) > 1:
@@ -186,6 +225,4 @@ def name_latex(parts: list[str], time: str = "") -> str:
 
 def size_latex(size: Size) -> str:
     """A size: k2 is k with a subscript, a word stays a word."""
-    if isinstance(size, int):
-        return str(size)
-    return name_latex([part for part in size.split("_") if part] or [size])
+    return str(size) if isinstance(size, int) else _pretty(size)

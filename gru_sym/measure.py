@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 import gru_sym
 from gru_sym.cudnn import mode_counts, mode_results, mode_times
-from gru_sym.libraries.pytorch import blocks, cell_names, cell_of, named_parameters
+from gru_sym.libraries.pytorch import cell_names, cell_of, named_parameters, stored
 from gru_sym.lookup import cell
 from gru_sym.records import KINDS, SIZES, Record, Row
 from gru_sym.timing import (
@@ -144,7 +144,7 @@ def errors(plan: Plan) -> Iterator[Row]:
             about = {"kind": kind, "arithmetic": name, "computed by": maker(run.both)}
             packed, own = run.both(), code.both()
         found = cell_names(
-            {key: part.of(packed[part.tensor]) for key, part in blocks(layer).items()}
+            stored(layer).unpack({key: packed[key] for key, _ in layer.named_parameters()})
         )
         found |= {"x": packed["x"], "outputs": packed["outputs"]}
         for what, names in (("outputs", ["outputs"]), ("gradients", [*code.leaves, "x"])):

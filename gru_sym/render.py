@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from gru_sym.cells import Cell, Parameter, SizeValue
-from gru_sym.latex import LatexWriter, size_latex
+from gru_sym.latex import LatexWriter, alike, plain_latex
 
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -64,7 +64,9 @@ def _markdown(entry: object) -> str:
 
 def formula_latex(formula: sp.Expr) -> str:
     """A count in LaTeX: 3 m n + 3 n^{2} + 3 n."""
-    return str(sp.latex(formula))
+    names = {symbol.name: symbol for symbol in sp.sympify(formula).free_symbols}
+    plain = alike(names, lambda name: {sp.latex(names[name])})
+    return str(sp.latex(formula, symbol_names={names[p]: plain_latex(p) for p in plain}))
 
 
 def factored(formula: SizeValue) -> str | None:
@@ -110,7 +112,7 @@ def parameter_table(cell: Cell) -> Table:
     rows: list[Sequence[object]] = [
         (
             Math(writer.name(p.name), p.name),
-            _shape(p),
+            _shape(writer, p),
             p.role,
             _gate(writer, p.gate),
             p.count,
@@ -130,7 +132,7 @@ def reason_table(cell: Cell, names: Iterable[str] | None = None) -> Table:
     for name in names or cell.program.parameters:
         for side, reason in zip(("rows", "columns"), cell.why(name), strict=True):
             if side == "rows" or reason.size != 1:
-                size = Math(size_latex(reason.size), str(reason.size))
+                size = Math(writer.size(reason.size), str(reason.size))
                 steps = [*(f"`{step}`" for step in reason.steps), reason.origin]
                 rows.append((Math(writer.name(name), name), side, size, " → ".join(steps)))
     return Table(("parameter", "", "size", "because"), rows)
@@ -180,9 +182,9 @@ def _gate(writer: LatexWriter, names: str) -> Math:
     return Math(", ".join(writer.name(name) for name in names.split(", ")), names)
 
 
-def _shape(parameter: Parameter) -> Math | str:
+def _shape(writer: LatexWriter, parameter: Parameter) -> Math | str:
     if not parameter.shape:
         return "scalar"
-    sizes = [size_latex(str(size)) for size in parameter.shape]
+    sizes = [writer.size(str(size)) for size in parameter.shape]
     text = ", ".join(map(str, parameter.shape))
     return Math(r" \times ".join(sizes), f"({text},)" if len(sizes) == 1 else f"({text})")

@@ -40,7 +40,8 @@ def roles(program: Program, sizes: Sizes) -> dict[str, str]:
       with x: *input kernel*; with values of this step that depend on both: *projection*;
     * a vector times the input or the output state is a diagonal kernel; times another state, a
       *peephole*; times anything else, a *scale*, like every scalar that multiplies;
-    * what is added to something with data in it is a *bias*.
+    * what is added to something with data in it is a *bias*; but a scalar added to a factor is a
+      scale, since it multiplies the other factors: (v + s) * w = v * w + s * w.
 
     >>> from gru_sym.language.scope import read
     >>> from gru_sym.language.inference import infer
@@ -95,30 +96,39 @@ class _RoleReader:
             if not equation.target.primed and self._is_constant(equation.expression):
                 self.constants.add(equation.target.name)
 
-    def visit(self, expression: Expression, role: str) -> Iterator[tuple[str, str]]:
-        """Each parameter with its role; `role` is what a bare parameter here would be."""
+    def visit(
+        self, expression: Expression, role: str, factor: bool = False
+    ) -> Iterator[tuple[str, str]]:
+        """Each parameter with its role; `role` is what a bare parameter here would be.
+
+        `factor` tells whether the expression multiplies something else with data.
+        """
         match expression:
             case Name(name=name) if name in self.parameters:
                 yield name, role
             case Name(name=name, primed=False) if name in self.constants:
                 yield from self.visit(self.program.equation_of[name].expression, role)
-            case Apply(argument=operand) | Minus(operand=operand):
+            case Apply(argument=operand):
                 yield from self.visit(operand, role)
+            case Minus(operand=operand):
+                yield from self.visit(operand, role, factor)
             case Plus(terms=terms):
                 # Among parameters alone, as in 1 - a or W + V, nothing is a bias to anything.
                 inner = role if self._is_constant(expression) else BIAS
                 for term in terms:
-                    yield from self.visit(term, inner)
+                    # (v + s) * w is v * w + s * w: a scalar s multiplies w.
+                    scales = inner is BIAS and factor and self.sizes.is_scalar(term)
+                    yield from self.visit(term, SCALE if scales else inner, factor)
             case Times(factors=factors):
                 data = [factor for factor in factors if not self._is_constant(factor)]
                 multiplier = self._multiplier(data, role)
-                for factor in factors:
-                    if not self._is_constant(factor):
-                        yield from self.visit(factor, role)
-                    elif data and self.sizes.is_scalar(factor):
-                        yield from self.visit(factor, SCALE)
+                for part in factors:
+                    if not self._is_constant(part):
+                        yield from self.visit(part, role, factor or len(data) > 1)
+                    elif data and self.sizes.is_scalar(part):
+                        yield from self.visit(part, SCALE)
                     else:
-                        yield from self.visit(factor, multiplier)
+                        yield from self.visit(part, multiplier)
             case MatrixProduct(left=left, right=right):
                 yield from self.visit(left, self._kernel(right, role))
                 yield from self.visit(right, role)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import sympy as sp
 from cells import FREE, cell_texts, random_arrays, run_text
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gru_sym import Cell, catalogue, cell
 from gru_sym.latex import LatexWriter
+from gru_sym.render import formula_latex
 
 m, n, k, p = sp.symbols("m n k p")
 
@@ -81,7 +84,15 @@ ROLES = [
     ("h' = tanh((V - Y) @ h)", {"V": "recurrent kernel", "Y": "recurrent kernel"}),
     ("w = 2 * W\nh' = tanh(w @ x)", {"W": "input kernel"}),
     ("d = exp(l)\nh' = d * h + W @ x", {"l": "recurrent kernel"}),
-    ("a: 1\nb: 1\nh' = (sigmoid(a) * (1 - h) + sigmoid(b)) * (W @ x)", {"a": "scale", "b": "bias"}),
+    # FastGRNN's zeta and nu: its authors count two vectors of biases, and these two numbers.
+    (
+        "a: 1\nb: 1\nh' = (sigmoid(a) * (1 - h) + sigmoid(b)) * (W @ x)",
+        {"a": "scale", "b": "scale"},
+    ),
+    ("a: 1\nh' = h * -(W @ x - a)", {"a": "scale"}),
+    ("a: 1\nh' = h * tanh(W @ x + a)", {"a": "bias"}),
+    ("a: 1\nh' = g * (W @ x + a)", {"a": "bias"}),
+    ("h' = sigmoid(W @ x) * (U @ h + b)", {"b": "bias"}),
     ("h' = (g + d) * tanh(W @ x)", {"g": "scale", "d": "scale"}),
     ("c' = tanh(W @ x + c)\nh' = P @ tanh(c')", {"P": "projection"}),
     ("v = tanh(W @ x + U @ h)\nh' = P @ v", {"P": "projection"}),
@@ -120,10 +131,34 @@ def test_numpy_code_of_the_step():
     assert sp.lambdify(free, scalar, "numpy")(1.0, 0.0, 0.0) == 1.0
 
 
+def test_a_sum_of_very_many_is_quick_in_sympy():
+    """One SymPy sum and one product of all parts, not one of two after the other."""
+    start = time.process_time()
+    for text, sign in (("h' = tanh(W @ x + {})", "+"), ("h' = W @ x * {}", "*")):
+        c = Cell(text.format(sign.join(f"b{i}" for i in range(700))))
+        assert len(c.next_state().atoms(sp.MatrixSymbol)) == 702
+    scalars = [f"b{i}" for i in range(700)]
+    declared = "".join(f"{b}: 1\n" for b in scalars)
+    for sign in "+*":
+        assert len(Cell(f"{declared}h' = W @ x * ({sign.join(scalars)})").equations) == 1
+    # Half a second of one core; it was 30 for the first sum alone.
+    assert time.process_time() - start < 10
+
+
+def test_a_long_chain_is_quick_in_sympy():
+    start = time.process_time()
+    lines = [f"v{i} = tanh(W{i} @ v{i - 1})" for i in range(1, 100)]
+    c = Cell("\n".join(["v0 = W0 @ x", *lines, "h' = v99"]))
+    assert c.next_state().has(c.symbol("x"))
+    assert time.process_time() - start < 5  # 0.1 of one core; it was 15
+
+
 def test_gates_are_read_off_the_equations():
     text = "a = W @ x + b\nz = sigmoid(a + U @ h)\nh' = z * h + (1 - z) * tanh(a)"
     assert gate_of(text, "U") == "z"
     assert gate_of(text, "W") == "z, h"
+    # A function further inside makes a gate, too.
+    assert gate_of("z = 1 - sigmoid(U @ h)\nh' = z * h + W @ x", "U") == "z"
 
 
 @pytest.mark.parametrize("name", list(catalogue))
@@ -224,12 +259,38 @@ LATEX = [
     ("u: k2\nu = A @ x\nh' = B @ u", r"A \in \mathbb{R}^{k_{2} \times m}"),
     ("W1_a = A @ x\nh' = W1_a", r"W_{1, a, t} &= A x_{t}"),
     ("gate = W @ x\nh' = gate", r"\mathit{gate}_{t} &= W x_{t}"),
+    ("c' = W @ x\nh' = c' + c", r"h_{t} &= c_{t} + c_{t-1}"),
+    ("h' = W_a1b @ x", r"W_{a1b} x_{t}"),
+    ("h' = _2 * h", r"h_{t} &= \mathit{\_2} \odot h_{t-1}"),
+    ("h' = tanh(W2 @ x + W_2 @ h)", r"\tanh(W_{2} x_{t} + \mathit{W\_2} h_{t-1})"),
+    ("z_t = W @ x\nz = U @ z_t\nh' = z", r"z_{t} &= U \mathit{z\_t}_{t}"),
+    ("h' = sigma * sigmoid(h)", r"\mathit{sigma} \odot \sigma(h_{t-1})"),
+    ("u: k2\nv: k_2\nu = A @ x\nv = B @ x\nh' = C @ u + D @ v", r"\mathit{k\_2} \times m"),
 ]
 
 
 @pytest.mark.parametrize(("text", "expected"), LATEX)
 def test_latex_is_what_a_paper_prints(text, expected):
     assert expected in Cell(text).latex()
+
+
+@given(st.sets(st.text("aWz_2t", min_size=1, max_size=4).filter(str.isidentifier), min_size=2))
+@example({"W2", "W_2", "z", "z_t", "_2"})
+def test_distinct_names_stay_distinct_in_latex(names):
+    """With and without a time index, among parameters and values, and among sizes."""
+    names = sorted(names)
+    half = len(names) // 2
+    lines = [f"{name} = tanh(W_x @ x + {p})" for name, p in zip(names, names[half:], strict=False)]
+    c = Cell("\n".join([*lines[:half], "h' = " + " + ".join(names[: max(half, 1)])]))
+    writer = LatexWriter(c.program, c.sizes)
+    printed = [{writer.name(name, time) for time in ("", "t", "t-1")} for name in c.sizes.shapes]
+    assert len(set.union(*printed)) == sum(map(len, printed))
+    declared = "".join(f"v{i}: {name}\nv{i} = W{i} @ x\n" for i, name in enumerate(names))
+    c = Cell(declared + "h' = " + " + ".join(f"U{i} @ v{i}" for i in range(len(names))))
+    writer = LatexWriter(c.program, c.sizes)
+    assert len(set(map(writer.size, names))) == len(names)
+    printed_sum = formula_latex(sp.Add(*map(sp.Symbol, names)))
+    assert len(set(printed_sum.split(" + "))) == len(names)
 
 
 @pytest.mark.parametrize("name", list(catalogue))

@@ -13,8 +13,8 @@ import sympy as sp
 import torch
 from cells import random_arrays, run_text
 
-from gru_sym import Cell, cell
-from gru_sym.codegen import schedule, source
+from gru_sym import Cell, cell, source
+from gru_sym.codegen import schedule
 from gru_sym.libraries.pytorch_comparison import compare
 from gru_sym.records import conclusion_table, full_records
 

@@ -54,7 +54,6 @@ STREAMS = {
     "count -m 2>&-": (2, False, ""),
     "count - <&-": (2, False, "gru_sym: standard input is closed\n"),
     "count - 0>/dev/null": (2, False, UNREADABLE),
-    "count - </": (2, False, "gru_sym: standard input cannot be read: Is a directory\n"),
     "list >/dev/full": (2, False, FULL),
     "--help >/dev/full": (2, False, FULL),
     "count --help >/dev/full": (2, False, FULL),

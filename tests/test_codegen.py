@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -11,12 +12,16 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
-from cells import cell_texts, column_free, random_arrays, run_text, shapes_at, tangled_texts
+from cells import FREE, cell_texts, column_free, random_arrays, run_text, shapes_at, tangled_texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gru_sym import Cell, CellError, catalogue, cell
 from gru_sym.codegen import generate, schedule, source
+from gru_sym.codegen.fusion import Split, Stack
+from gru_sym.codegen.names import Names
+from gru_sym.codegen.source import output_first
+from gru_sym.functions import FUNCTIONS
 
 SIZES = {"m": 3, "n": 5, "k": 4, "k2": 2, "p": 2}
 LIBRARIES = ("numpy", "torch")
@@ -125,6 +130,66 @@ ODD_CELLS = {
 @pytest.mark.parametrize("what", list(ODD_CELLS))
 def test_odd_cells(what, library):
     check_against_text(Cell(ODD_CELLS[what]), library)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_of_a_number(function, library):
+    """PyTorch has functions of tensors alone; here of a number, a value that is one, and both."""
+    text = f"a = {function}(2) * {function}(-1.5)\nb = {function}(a - 3)\nh' = -{function}(0) * h"
+    check_against_text(Cell(f"{text} + {function}(b * W @ x) - {function}(-a)"), library)
+
+
+def test_a_function_of_a_number_that_is_too_large():
+    for text in ("h' = exp(1e300) * h", "h' = exp(exp(exp(5))) * h"):
+        with pytest.raises(ValueError, match="too large for floating point"):
+            source(Cell(text), "torch")
+    assert "h = 0 * h" in source(Cell("h' = exp(-1e10) * h"), "torch")
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_without_the_checks_it_is_the_same_and_shorter(library):
+    for name in ("gru.pytorch", "lstm.projected"):
+        text, short = (source(cell(name), library, checked=checked) for checked in (True, False))
+        assert "raise" in text and "raise" not in short and "check" not in short
+        assert text.function("sequence").loop() == short.function("sequence").loop()
+    module: dict = {}
+    exec(short, module)  # noqa: S102
+    c = cell("lstm.projected")
+    arrays = random_arrays(c, SIZES)
+    parameters = {p: as_library(library, column_free(arrays[p])) for p in c.program.parameters}
+    x = as_library(library, np.random.default_rng(1).normal(size=(3, 2, 3)))
+    close(module["sequence"](parameters, x)[0], generate(c, library).sequence(parameters, x)[0])
+    exec(source(Cell("h' = 0.5 * h"), library, checked=False), module)  # noqa: S102
+    assert module["step"]({}, x[0], x[0])[0, 0] == 0.5 * x[0][0, 0]
+
+
+@pytest.mark.parametrize("text", [*(c.text for c in catalogue.values()), *ODD_CELLS.values()])
+def test_a_schedule_knows_the_shape_of_every_name(text):
+    """Each line's array, as it stands when the sequence returns, has the shape that is told."""
+    c = Cell(text)
+    plan, names = schedule(c), Names(c)
+    module: dict = {}
+    code = re.sub(r"return (outputs\d*), ", "return locals(), ", source(c, checked=False))
+    exec(code, module)  # noqa: S102
+    arrays, shapes = random_arrays(c, SIZES), shapes_at(c, SIZES)
+    parameters = {p: np.asarray(column_free(arrays[p])) for p in c.program.parameters}
+    first = [np.zeros((2, shapes[state][0])) for state in output_first(c)]
+    found = module["sequence"](parameters, np.ones((4, 2, shapes["x"][0])), *first)[0]
+    at = {sp.Symbol(size): SIZES.get(size, FREE) for size in c.size_names}
+    kinds = [((2,), plan.step), ((4, 2), plan.sequence), ((), plan.once)]
+    for lead, lines in kinds:
+        for line in lines:
+            own = [line.target] if isinstance(line, Stack) else line.names
+            whole = [line.whole] if isinstance(line, Split) else []
+            for name in (*own, *whole):
+                rows, columns = (int(sp.sympify(s).subs(at)) for s in plan.shapes[name])
+                if name in whole and name not in found:
+                    continue  # cut in the same line, without a name
+                given = np.shape(found[names[name]])
+                wanted = (rows, columns) if columns != 1 else (rows,)
+                # One number spreads over whatever it meets; a number has no batch axes.
+                assert given in ((*lead, *wanted), wanted) or (rows == 1 and given == ()), name
 
 
 @settings(max_examples=60, deadline=None)

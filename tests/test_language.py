@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import pickle
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from cells import cell_texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import gru_sym
 from gru_sym import Cell, CellError
+from gru_sym.language.inference import NO_SIZES
 from gru_sym.language.parser import parse
 from gru_sym.language.syntax import Apply, MatrixProduct, Minus, Number, Plus, Times
 
@@ -61,6 +66,10 @@ MISTAKES = [
     ("h' = tahn(W @ x)", 1, 6, "no function tahn; did you mean tanh?"),
     ("h' = Sigmoid(W @ x)", 1, 6, "did you mean sigmoid?"),
     ("h' = f(x)", 1, 6, "the known ones: sigmoid"),
+    ("h' = elu(x)", 1, 6, "the known ones: sigmoid"),
+    ("h' = gelu(x)", 1, 6, "the known ones: sigmoid"),
+    ("h' = hardtanh(x)", 1, 6, "the known ones: sigmoid"),
+    ("h' = swish(x)", 1, 6, "there is no function swish; swish is called silu here"),
     ("h' = tanh(x, x)", 1, 6, "tanh takes one argument, not 2"),
     ("h' = tanh()", 1, 6, "tanh takes one argument, not 0"),
     ("h' = tanh", 1, 6, "tanh is a function; apply it"),
@@ -106,6 +115,10 @@ MISTAKES = [
     ("h: -1\nh' = W @ x", 1, 4, "one positive whole number"),
     ("h: 0\nh' = W @ x", 1, 4, "one positive whole number"),
     ("h: S\nh' = W @ x", 1, 4, "S has a meaning of its own"),
+    ("h: len\nh' = W @ x", 1, 4, "len has a meaning of its own"),
+    ("h: steps\nh' = W @ x", 1, 4, "steps has a meaning of its own"),
+    ("h: 1\nh' = 2", 2, 6, "its right side is a single number"),
+    ("h' = h @ h", 1, 6, "sizes clash in `h @ h`: `h` has 1 column"),
     ("q: n\nh' = W @ x", 1, 4, "no equation uses q"),
     ("h: n\nh: p\nh' = W @ x", 2, 4, "already declared in line 1"),
     ("h' = W @ x\x00", 1, 11, "U+0000 does not belong here"),
@@ -130,6 +143,38 @@ def test_mistake_is_named_at_its_place(text, line, column, words):
     assert (error.line, error.column) == (line, column)
     assert error.summary.startswith(f"line {line}, column {column}: ")
     assert "\n" not in error.summary
+
+
+NOTES = [
+    ("h' = tanh(W @ u + U @ h + b)", "x never occurs, so this cell has no input; u was taken for"),
+    ("h' = W @ u + V @ (g * w) + U @ v", "no input; u and v were taken for parameters"),
+    ("h' = tanh(A @ B @ h + b)", "x never occurs, so this cell has no input"),
+    ("h' = tanh(W @ x + U @ h + V @ b)", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), NOTES)
+def test_a_cell_without_an_input_says_so(text, words):
+    notes = Cell(text).notes
+    assert len(notes) == bool(words) and all(words in note for note in notes)
+    assert ("taken" in words) == any("taken" in note for note in notes)
+
+
+def test_whether_a_text_is_a_cell_does_not_depend_on_what_was_imported():
+    """sympy.physics is an attribute of sympy once it is imported, and no name that SymPy reads."""
+    code = "import sympy.physics; from gru_sym import Cell; print(Cell('h: physics\\nh\\' = h'))"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_no_size_is_named_like_another_argument():
+    """A function that takes sizes by name has no argument of its own that a size may be called."""
+    found = set()
+    for path in Path(gru_sym.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            own = getattr(node, "args", None)
+            if isinstance(own, ast.arguments) and own.kwarg and own.kwarg.arg == "sizes":
+                found |= {argument.arg for argument in (*own.args, *own.kwonlyargs)}
+    assert "self" in found and found <= NO_SIZES
 
 
 def test_the_caret_stands_under_the_mistake():

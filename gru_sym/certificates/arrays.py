@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import reduce
 from operator import add, mul
 from typing import Any
 
 from gru_sym.certificates.absorption import Elimination, Pivot
 from gru_sym.certificates.sites import HOLE
+from gru_sym.functions import FUNCTIONS
 from gru_sym.normal.polynomials import (
     Factor,
     Function,
@@ -22,12 +22,7 @@ from gru_sym.normal.polynomials import (
 
 Arrays = Mapping[str, Any]
 
-ELEMENTWISE: dict[str, Callable[[Any], Any]] = {
-    "sigmoid": lambda a: 1 / (1 + math.e**-a),
-    "exp": lambda a: math.e**a,
-    "relu": lambda a: (a + abs(a)) / 2,
-    "hard_sigmoid": lambda a: (abs(a + 3) - abs(a - 3)) / 12 + 0.5,
-}
+ELEMENTWISE = {name: f.plain for name, f in FUNCTIONS.items() if f.plain is not None}
 
 
 def recomputed(
@@ -44,6 +39,8 @@ def recomputed(
 
 def _solve(pivot: Pivot, before: Arrays, after: Arrays) -> Any:
     assert pivot.site.coefficient is not None
+    if pivot.beside:
+        return before[pivot.parameter] * _term(pivot.beside, before) / _term(pivot.beside, after)
     old = _polynomial(pivot.site.coefficient, before, pivot.matrix)
     new = _polynomial(pivot.rest, after, pivot.matrix)
     row, column = _term(pivot.row, after), _term(pivot.column, after)

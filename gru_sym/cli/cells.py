@@ -43,7 +43,7 @@ def _standard_input() -> str:
         raise BadInput("standard input is closed")
     try:
         raw = sys.stdin.buffer.read(4 * MAX_TEXT + 1)
-    except OSError as error:  # open for writing only, a folder
+    except OSError as error:  # open for writing only
         raise BadInput(f"standard input cannot be read: {error.strerror}") from error
     return _decode(raw, "standard input")
 

@@ -1,4 +1,4 @@
-"""`code`: a cell as a Python module."""
+"""`code`: a cell as a module of NumPy, PyTorch or JavaScript."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from gru_sym.cli.arguments import BadInput, Commands, Once, add_cell, add_json
 from gru_sym.cli.cells import read_cell
 from gru_sym.language.errors import CellError
 
+LIBRARIES = ("numpy", "torch", "javascript")
+
 
 def add(commands: Commands) -> None:
     """What the command takes."""
-    command = commands.add_parser("code", help="the cell as a Python module, to read or to paste")
+    command = commands.add_parser("code", help="the cell as a module, to read or to paste")
     add_cell(command)
-    command.add_argument("--library", action=Once, choices=("numpy", "torch"), default="numpy")
+    command.add_argument("--library", action=Once, choices=LIBRARIES, default="numpy")
     add_json(command)
     command.set_defaults(run=run)
 

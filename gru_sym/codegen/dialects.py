@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from gru_sym.functions import FUNCTIONS
 
 
 @dataclass(frozen=True)
@@ -16,9 +19,6 @@ class Library:
     on_one_device : whether arrays have devices, which must agree.
     unbind : array -> its steps, one by one; empty where indexing costs nothing. In PyTorch the
         gradient of `a[t]` is a tensor of all steps, so that T of them cost T squared.
-    functions : name in the cell language -> what is called.
-    helpers : name in the cell language -> the definition of a function of that name, where the
-        library has none.
     long_product : x, kernel -> x @ kernel.T for the x of all steps, where `@` would go through the
         steps one by one; empty where it does not.
     linear : x, kernel, bias -> x @ kernel.T + bias; empty where there is no call for it.
@@ -42,8 +42,24 @@ class Library:
     linear: str
     chunk: str
     split: str
-    functions: Mapping[str, str]
-    helpers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def functions(self) -> Mapping[str, str]:
+        """Name in the cell language -> what is called."""
+        return {f: text for f, text in self._spelled().items() if is_call(text)}
+
+    @property
+    def helpers(self) -> Mapping[str, str]:
+        """Name in the cell language -> the definition of a function of that name in `u`."""
+        return {f: text for f, text in self._spelled().items() if not is_call(text)}
+
+    def _spelled(self) -> dict[str, str]:
+        return {name: f.spelling[self.name] for name, f in FUNCTIONS.items()}
+
+
+def is_call(spelling: str) -> bool:
+    """Whether a function is called by this name, and not written as an expression in `u`."""
+    return re.fullmatch(r"\w+(\.\w+)+", spelling) is not None
 
 
 NUMPY = Library(
@@ -64,15 +80,6 @@ NUMPY = Library(
     linear="",
     chunk="np.split({array}, {count}, axis=-1)",
     split="np.split({array}, np.cumsum([{all_but_last}]), axis=-1)",
-    functions={"tanh": "np.tanh", "exp": "np.exp"},
-    helpers={
-        # No exponential, so no overflow.
-        "sigmoid": "0.5 * np.tanh(0.5 * u) + 0.5",
-        "relu": "np.maximum(u, 0)",
-        "softplus": "np.logaddexp(0, u)",
-        "silu": "u * (0.5 * np.tanh(0.5 * u) + 0.5)",
-        "hard_sigmoid": "np.clip(u / 6 + 0.5, 0, 1)",
-    },
 )
 
 TORCH = Library(
@@ -93,16 +100,6 @@ TORCH = Library(
     linear="F.linear({x}, {kernel}, {bias})",
     chunk="torch.chunk({array}, {count}, dim=-1)",
     split="torch.split({array}, [{all}], dim=-1)",
-    functions={
-        "sigmoid": "torch.sigmoid",
-        "tanh": "torch.tanh",
-        "exp": "torch.exp",
-        "relu": "torch.relu",
-        "silu": "F.silu",
-        "hard_sigmoid": "F.hardsigmoid",
-    },
-    # F.softplus is u from u = 20 on, which is not the function in float64.
-    helpers={"softplus": "torch.logaddexp(u, torch.zeros_like(u))"},
 )
 
 LIBRARIES = {library.name: library for library in (NUMPY, TORCH)}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from gru_sym.codegen.names import Names
 from gru_sym.codegen.terms import NOWHERE, name, plus, product, reads_only, rebuild
-from gru_sym.language.shapes import Sizes
+from gru_sym.language.shapes import Shape, Sizes
 from gru_sym.language.syntax import Expression, MatrixProduct, Name, Plus, children, names
 
 
@@ -59,10 +59,11 @@ Line = Assign | Split
 
 @dataclass(frozen=True)
 class Fused:
-    """The kernels and biases to stack once, and the lines that use them."""
+    """The kernels and biases to stack once, the lines that use them, the shapes of new names."""
 
     stacks: tuple[Stack, ...]
     lines: tuple[Line, ...]
+    shapes: dict[str, Shape]
 
 
 def fuse(lines: Sequence[Assign], static: frozenset[str], sizes: Sizes, fresh: Names) -> Fused:
@@ -78,7 +79,7 @@ def fuse(lines: Sequence[Assign], static: frozenset[str], sizes: Sizes, fresh: N
         group.settle_biases()
     for line in lines:
         fusion.rewrite_line(line)
-    return Fused(tuple(fusion.stacks), tuple(fusion.lines))
+    return Fused(tuple(fusion.stacks), tuple(fusion.lines), fusion.shapes)
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,7 @@ class _Fusion:
     groups: dict[Expression, _Group] = field(default_factory=dict)
     stacks: list[Stack] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
+    shapes: dict[str, Shape] = field(default_factory=dict)
 
     # Which products there are
 
@@ -212,6 +214,8 @@ class _Fusion:
         group.members = {m: self._named(part) for m, part in group.members.items()}
         members = list(group.members)
         parts = tuple(part.name for part in group.members.values())
+        for member, part in group.members.items():
+            self.shapes[part.name] = self.sizes.shape(product(member.kernel, group.operand))
         operand, label = self._rewrite(group.operand), _label(group.operand)
         if len(parts) == 1:
             affine = _with_bias(product(members[0].kernel, operand), members[0].bias)

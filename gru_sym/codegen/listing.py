@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import textwrap
+from typing import ClassVar
 
 
 class Listing(str):
@@ -16,6 +17,7 @@ class Listing(str):
     """
 
     __slots__ = ()
+    language: ClassVar[str] = "python"
 
     def function(self, name: str) -> Listing:
         """One function of a module, as written."""
@@ -34,4 +36,18 @@ class Listing(str):
         return Listing(textwrap.dedent("\n".join(lines)))
 
     def _repr_markdown_(self) -> str:
-        return f"```python\n{self.rstrip()}\n```"
+        return f"```{self.language}\n{self.rstrip()}\n```"
+
+
+class Script(Listing):
+    """JavaScript source, one function at the end of it."""
+
+    __slots__ = ()
+    language: ClassVar[str] = "javascript"
+
+    def function(self, name: str) -> Listing:
+        """One function of a module, as written."""
+        head = f"export function {name}("
+        if head not in self:
+            raise ValueError(f"this source has no function {name!r}")
+        return Script(head + self.split(head, 1)[1].split("\n}", 1)[0] + "\n}")

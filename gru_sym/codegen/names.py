@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection
 
 from gru_sym.cells import Cell
 from gru_sym.functions import FUNCTIONS
@@ -21,9 +22,9 @@ class Names:
     ('W', 'range2', 'r2', 'r_x')
     """
 
-    def __init__(self, cell: Cell) -> None:
+    def __init__(self, cell: Cell, reserved: Collection[str] = RESERVED) -> None:
         self._own: dict[str, str] = {}
-        self._taken: set[str] = set(RESERVED)
+        self._taken: set[str] = set(reserved)
         for name in cell.sizes.shapes:
             self._own[name] = self(name)
 

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from gru_sym.cells import Cell
+from gru_sym.codegen.dialects import LIBRARIES
 from gru_sym.codegen.listing import Listing
 from gru_sym.codegen.source import output_first, source
 
@@ -66,6 +67,8 @@ def generate(cell: Cell, library: str = "numpy") -> Routine:
     The functions themselves raise `ValueError` (`TypeError` for what is no array) and name the
     array, its shape or dtype, and the expected one.
     """
+    if library not in LIBRARIES:
+        raise ValueError(f"code runs here in {' or '.join(LIBRARIES)}, not in {library!r}")
     return _generate(cell, cell.name, library)
 
 

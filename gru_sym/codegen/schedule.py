@@ -7,9 +7,10 @@ Sums and products are regrouped for this, so of `W @ x + b + U @ h` only `U @ h`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from functools import cached_property
 
 import sympy as sp
 
@@ -52,7 +53,7 @@ class Schedule:
     step : the lines of the loop.
     whole : the names that hold a value for every step; the loop reads one step of each.
     static : the names of what depends on parameters alone.
-    sizes : the shapes, those of the new names included.
+    sizes : the shapes of all names but the stacks, whose rows are no single size; see `shapes`.
     """
 
     once: tuple[Assign | Stack, ...]
@@ -79,7 +80,29 @@ class Schedule:
         3*n
         """
         kept = {n for line in self.sequence for n in line.names}
-        return sp.Add(*(size_expression(self.sizes.shapes[n][0]) for n in kept))
+        return sp.Add(*(self.shapes[n][0] for n in kept))
+
+    @cached_property
+    def shapes(self) -> Mapping[str, tuple[sp.Expr, sp.Expr]]:
+        """Rows and columns of every name in SymPy; a stack has the rows of all of its parts.
+
+        >>> from gru_sym import cell
+        >>> schedule(cell("gru.pytorch")).shapes["kernels_h"]
+        (3*n, n)
+        """
+        found = {
+            n: (size_expression(rows), size_expression(columns))
+            for n, (rows, columns) in self.sizes.shapes.items()
+        }
+        for line in self.once:
+            if isinstance(line, Stack):
+                shapes = [self.sizes.shape(part) for part in line.parts]
+                rows = sp.Add(*(size_expression(rows) for rows, _ in shapes))
+                found[line.target] = (rows, size_expression(shapes[0][1]))
+        for split in (*self.sequence, *self.step):
+            if isinstance(split, Split):
+                found[split.whole] = (found[split.kernels.target][0], sp.Integer(1))
+        return found
 
 
 def schedule(cell: Cell, taken: Names | None = None) -> Schedule:
@@ -127,7 +150,7 @@ class _Scheduler:
             step=step.lines,
             whole=frozenset([INPUT, *(n for line in sequence.lines for n in line.names)]),
             static=static,
-            sizes=self.sizes,
+            sizes=replace(self.sizes, shapes=self.sizes.shapes | sequence.shapes | step.shapes),
         )
 
     def _equation(self, target: Name, expression: Expression) -> None:

@@ -1,37 +1,25 @@
-"""How expressions and lines are written in Python."""
+"""How the expressions and lines of a cell are written in Python, with batch axes in front."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 
 from gru_sym.codegen.dialects import Library
 from gru_sym.codegen.fusion import Assign, Line, Split, Stack
 from gru_sym.codegen.names import Names
+from gru_sym.codegen.printing import ATOM, PRODUCT, SUM, Printer, Spelled
 from gru_sym.codegen.terms import name, reads_only
 from gru_sym.language.shapes import Sizes
-from gru_sym.language.syntax import (
-    Apply,
-    Expression,
-    MatrixProduct,
-    Minus,
-    Name,
-    Number,
-    Plus,
-    Times,
-)
-
-ANY, SUM, PRODUCT, SIGN, ATOM = range(5)
-"""How tightly an expression binds in Python."""
+from gru_sym.language.syntax import Expression, MatrixProduct, Minus, Name
 
 LONG = 72
 """A longer line that multiplies and cuts becomes two."""
 
 
 @dataclass(frozen=True)
-class Speller:
+class Speller(Printer):
     """Writes expressions and lines as Python.
 
     Attributes
@@ -68,11 +56,6 @@ class Speller:
                     return short
                 return f"{line.whole} = {product}\n{targets} = {self._cut(line, line.whole)}"
 
-    def spell(self, expression: Expression, context: int = ANY) -> str:
-        """An expression, in brackets if the context binds more tightly."""
-        text, level = self._spell(expression)
-        return f"({text})" if level < context else text
-
     def _target(self, target: Name) -> str:
         return self.next_names[target.name] if target.primed else self.names[target.name]
 
@@ -83,40 +66,28 @@ class Speller:
         zeros = self.library.zeros_like.format(array=self.names[target.name])
         return f"{zeros} + {self.spell(expression, PRODUCT)}"
 
-    def _spell(self, expression: Expression) -> tuple[str, int]:
-        match expression:
-            case Number(value=value):
-                return _number(value)
-            case Name(name=text, primed=primed):
-                if primed:
-                    return self.next_names[text], ATOM
-                one_step = f"[{self.index}]" if self.index and text in self.whole else ""
-                return self.names[text] + one_step, ATOM
-            case Minus(operand=operand):
-                return "-" + self.spell(operand, SIGN), SIGN
-            case Apply(function=function, argument=argument):
-                called = self.library.functions.get(function, function)
-                return f"{called}({self.spell(argument)})", ATOM
-            case MatrixProduct(left=left, right=right):
-                return self._product(left, right)
-            case Times(factors=factors):
-                return " * ".join(self.spell(factor, SIGN) for factor in factors), PRODUCT
-            case Plus(terms=terms):
-                return self._sum(terms)
+    def name(self, name: Name) -> str:
+        """A name; one step of what holds all of them."""
+        if name.primed:
+            return self.next_names[name.name]
+        one_step = f"[{self.index}]" if self.index and name.name in self.whole else ""
+        return self.names[name.name] + one_step
 
-    def _sum(self, terms: tuple[Expression, ...]) -> tuple[str, int]:
+    def called(self, function: str) -> str:
+        """A function of the library, or one defined in the module."""
+        return self.library.functions.get(function, function)
+
+    def sum(self, terms: tuple[Expression, ...]) -> Spelled:
+        """A sum; a product with a bias after it may be one call."""
         text, rest = "", list(terms)
         while rest:
             term = rest.pop(0)
-            if isinstance(term, Minus) and text:
-                text += " - " + self.spell(term.operand, PRODUCT)
-                continue
             if rest and self._has_bias(term, rest[0]):
                 assert isinstance(term, MatrixProduct)
                 piece = self._linear(term.right, self.spell(term.left, ATOM), rest.pop(0))
+                text += f" + {piece}" if text else piece
             else:
-                piece = self.spell(term, PRODUCT)
-            text += f" + {piece}" if text else piece
+                text += self.added(term) if text else self.spell(term, PRODUCT)
         return text, SUM
 
     def _has_bias(self, term: Expression, following: Expression) -> bool:
@@ -135,7 +106,7 @@ class Speller:
             return self.library.linear.format(x=x, kernel=kernel, bias=added)
         return f"{self._times_kernel(operand, kernel)[0]} + {self.spell(bias, PRODUCT)}"
 
-    def _times_kernel(self, operand: Expression, kernel: str) -> tuple[str, int]:
+    def _times_kernel(self, operand: Expression, kernel: str) -> Spelled:
         if self.library.long_product and self.whole and not self.index:
             x = self.spell(operand)
             return self.library.long_product.format(x=x, kernel=kernel), ATOM
@@ -146,7 +117,8 @@ class Speller:
         chained = isinstance(operand, MatrixProduct)
         return self.spell(operand, PRODUCT if chained else ATOM)
 
-    def _product(self, left: Expression, right: Expression) -> tuple[str, int]:
+    def product(self, left: Expression, right: Expression) -> Spelled:
+        """A matrix product: the vector in front, whatever the batch axes are."""
         if not self._is_static(right):
             return self._times_kernel(right, self.spell(left, ATOM))
         rows, columns = self.sizes.shape(left)
@@ -170,18 +142,3 @@ class Speller:
 
     def _is_static(self, expression: Expression) -> bool:
         return reads_only(expression, self.static)
-
-
-def _number(value: Fraction) -> tuple[str, int]:
-    """A whole number, a decimal if it is exact, or a fraction."""
-    if value.denominator == 1 and abs(value) < 2**53:
-        text = str(value)
-    else:
-        try:
-            decimal = float(value)
-        except OverflowError:
-            raise ValueError("a number of this cell is too large for floating point") from None
-        if Fraction(repr(decimal)) != value and value.denominator < 2**53:
-            return f"{value.numerator} / {value.denominator}", PRODUCT
-        text = repr(decimal)
-    return text, SIGN if value < 0 else ATOM

@@ -7,7 +7,12 @@ so that each of them multiplies a vector with a matrix of parameters.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from fractions import Fraction
+from math import isfinite, prod
 
+import sympy as sp
+
+from gru_sym.functions import FUNCTIONS
 from gru_sym.language.errors import Place
 from gru_sym.language.scope import Program
 from gru_sym.language.shapes import Sizes
@@ -26,6 +31,8 @@ from gru_sym.language.unification import Size
 
 NOWHERE = Place(0, 0, 0)
 """The place of every generated expression, so that equal means equal."""
+
+TOO_LARGE = "a number of this cell is too large for floating point"
 
 MOST = 100
 """How often matrices that change from step to step are put in where they are used."""
@@ -93,6 +100,7 @@ class Reader:
         self.program = program
         self.sizes = sizes
         self._constant = set(program.parameters)
+        self._numbers: dict[str, Fraction] = {}
         self._put_in = 0
         for equation in program.equations:
             if not equation.target.primed and not self._changes(equation.expression):
@@ -103,7 +111,10 @@ class Reader:
         for equation in self.program.equations:
             target = equation.target
             if target.primed or not self._is_changing_matrix(target.name):
-                yield name(target.name, target.primed), self.read(equation.expression)
+                right = self.read(equation.expression)
+                if (number := self._number(right)) is not None:
+                    self._numbers[target.name] = number
+                yield name(target.name, target.primed), right
 
     def read(self, expression: Expression) -> Expression:
         """An expression without places, its matrix products grouped around the vectors."""
@@ -114,7 +125,31 @@ class Reader:
                 return name(text, primed)
             case MatrixProduct(left=left, right=right):
                 return self._product(left, self.read(right), self.sizes.shape(right)[1])
+            case Apply(function=function, argument=argument):
+                inner = self.read(argument)
+                if (number := self._number(inner)) is not None:
+                    value = _value(function, number)
+                    return minus(Number(-value, NOWHERE)) if value < 0 else Number(value, NOWHERE)
+                return apply(function, inner)
         return rebuild(expression, self.read)
+
+    def _number(self, expression: Expression) -> Fraction | None:
+        """What an expression that is read comes to, if that is a number."""
+        match expression:
+            case Number(value=value):
+                return value
+            case Name(name=text, primed=False):
+                return self._numbers.get(text)
+            case Minus(operand=operand):
+                inner = self._number(operand)
+                return None if inner is None else -inner
+            case Times(factors=parts) | Plus(terms=parts):
+                numbers = [n for part in parts if (n := self._number(part)) is not None]
+                if len(numbers) == len(parts):
+                    if isinstance(expression, Plus):
+                        return sum(numbers, Fraction(0))
+                    return prod(numbers, start=Fraction(1))
+        return None
 
     @property
     def constant(self) -> frozenset[str]:
@@ -162,3 +197,15 @@ class Reader:
             "this matrix is another one at each step, and no code is generated for that; "
             "write it as products with vectors",
         )
+
+
+def _value(function: str, number: Fraction) -> Fraction:
+    """A function of a number: libraries have functions of arrays. Exact, or the nearest float."""
+    record = FUNCTIONS[function]
+    exact = record.value(number)
+    if exact is not None:
+        return exact
+    value = float(record.symbolic(sp.Rational(number)).evalf(20))
+    if not isfinite(value):
+        raise ValueError(TOO_LARGE)
+    return Fraction(repr(value))

@@ -39,6 +39,15 @@ OTHER_SPELLINGS = {
     '"': "text is not part of the language",
 }
 
+OTHER_FUNCTIONS = frozenset(
+    "elu gelu selu celu prelu relu2 relu6 crelu reglu log_sigmoid logsigmoid tan atan atanh "
+    "artanh arctanh exp2 expm1".split()
+)
+"""Functions of their own whose names are near to one of ours; the other ones are far from all."""
+
+SAME_FUNCTIONS = {"swish": "silu", "logistic": "sigmoid", "sigma": "sigmoid", "σ": "sigmoid"}
+"""What a function of the language is called elsewhere."""
+
 FOREIGN = re.compile(r"[^\w\s+\-*/@().,]")
 WORD = re.compile(r"[^\W\d]\w*")
 DIGIT_FIRST = re.compile(r"(?<![\w.])\d+(?:\.\d*)?(?![eE][+-]?\d)[^\W\d]")
@@ -189,14 +198,22 @@ class _Reader:
             )
         name = node.func.id
         if name not in FUNCTIONS:
-            near = difflib.get_close_matches(name.lower(), FUNCTIONS, n=1)
-            known = (
-                f"did you mean {near[0]}?" if near else f"the known ones: {', '.join(FUNCTIONS)}"
+            self._fail(
+                node.func, f"there is no function {name.replace(PRIME, chr(39))}; {_advice(name)}"
             )
-            self._fail(node.func, f"there is no function {name.replace(PRIME, chr(39))}; {known}")
         given = len(node.args) + len(node.keywords)
         if given != 1:
             self._fail(node, f"{name} takes one argument, not {given}")
         if node.keywords or isinstance(node.args[0], ast.Starred):
             self._fail(node, f"{name} takes a plain argument, without * or a name")
         return Apply(name, self._convert(node.args[0], depth + 1), place)
+
+
+def _advice(name: str) -> str:
+    """What to write for a function that there is not: the one meant, if it is only misspelled."""
+    if name in SAME_FUNCTIONS:
+        return f"{name} is called {SAME_FUNCTIONS[name]} here"
+    near = difflib.get_close_matches(name.lower(), FUNCTIONS, n=1, cutoff=0.75)
+    if near and name.lower() not in OTHER_FUNCTIONS:
+        return f"did you mean {near[0]}?"
+    return f"the known ones: {', '.join(FUNCTIONS)}"

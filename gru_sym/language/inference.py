@@ -8,10 +8,11 @@ fixes becomes a size of its own: k, k2, ...
 
 from __future__ import annotations
 
+import builtins
 import itertools
 import keyword
 from dataclasses import dataclass
-from typing import cast
+from typing import NoReturn, cast
 
 import sympy
 
@@ -34,8 +35,13 @@ from gru_sym.language.unification import Dimension, Equalities, Size
 
 INPUT_SIZE, STATE_SIZE, FREE_SIZE = "m", "n", "k"
 
-NO_SIZES = frozenset({"self", "by", "steps", "observed"})
+NO_SIZES = frozenset("self cell by steps observed target seed states".split())
 """Names of other arguments in functions that take sizes by name."""
+
+READ_OTHERWISE = frozenset(sympy.__all__).union(
+    keyword.kwlist, (f for f, is_ in vars(builtins).items() if isinstance(is_, type(len)))
+)
+"""What `sympy.sympify` and Python do not read as a symbol: a printed count is read back by both."""
 
 REGROUP = "; * and @ group from the left, so write r * (W @ h) for r * W @ h"
 
@@ -108,11 +114,25 @@ class _Inference:
         self._seed()
         for equation in self.program.equations:
             self._equation(equation.target, equation.expression)
+        self._add_inferred_scalars()
         free = self._name_free_sizes()
         shapes = {
             name: (_known(rows), _known(columns)) for name, (rows, columns) in self.shapes.items()
         }
         return Sizes(shapes, frozenset(self.scalars), free)
+
+    def _add_inferred_scalars(self) -> None:
+        """What turned out to have one row and one column is a scalar without being declared one."""
+        sizes = self.taken | {r.root().size for pair in self.shapes.values() for r in pair}
+        for name in (*self.program.values, *self.program.parameters):
+            if {dimension.root().size for dimension in self.shapes[name]} == {1}:
+                if name in sizes and name in self.program.parameters:
+                    place = next(n.place for _, n in self.program.occurrences() if n.name == name)
+                    self._refuse_size_name(place, name)
+                self.scalars.add(name)
+
+    def _refuse_size_name(self, place: Place, name: str) -> NoReturn:
+        self.program.fail(place, f"{name} is the name of a size; choose another for this scalar")
 
     def _seed(self) -> None:
         """What is known before any equation: the input, the states, the declarations."""
@@ -134,11 +154,8 @@ class _Inference:
         size = declaration.size
         scalar = size == 1 and declaration.name in self.program.parameters
         if scalar and declaration.name in self.taken:
-            message = f"{declaration.name} is the name of a size; choose another for this scalar"
-            self.program.fail(declaration.place, message)
-        if isinstance(size, str) and (
-            hasattr(sympy, size) or keyword.iskeyword(size) or size in NO_SIZES
-        ):
+            self._refuse_size_name(declaration.place, declaration.name)
+        if size in READ_OTHERWISE or size in NO_SIZES:
             self.program.fail(
                 declaration.place,
                 f"{size} has a meaning of its own in SymPy, Python or gru_sym; "

@@ -7,15 +7,19 @@ factor is a name, a function applied to a polynomial, or a matrix product of two
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import product
+from math import prod
 
 from gru_sym.language.unification import Size
 
 MAX_TERMS = 20_000
+
+MAX_DEPTH = 80
+"""How deep functions and matrix products may be nested; the rooms above recurse over them."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,14 @@ class Function:
     function: str
     argument: Polynomial
 
+    def __post_init__(self) -> None:
+        _refuse_depth(self.depth)
+
+    @cached_property
+    def depth(self) -> int:
+        """How deep functions and matrix products are nested in it."""
+        return 1 + max((_depth(term) for term, _ in self.argument.terms), default=0)
+
     @cached_property
     def key(self) -> str:
         """What orders factors, the same in every run."""
@@ -68,6 +80,14 @@ class Product:
     inner: Size
     scalar: bool = False
 
+    def __post_init__(self) -> None:
+        _refuse_depth(self.depth)
+
+    @cached_property
+    def depth(self) -> int:
+        """How deep functions and matrix products are nested in it."""
+        return 1 + max(_depth(self.left), _depth(self.right))
+
     @cached_property
     def key(self) -> str:
         """What orders factors, the same in every run."""
@@ -84,6 +104,10 @@ Term = frozenset[tuple[Factor, int]]
 """An elementwise product: factors with their exponents. Without factors it is 1."""
 
 ONE: Term = frozenset()
+
+
+def _depth(term: Term) -> int:
+    return max((0 if isinstance(f, Symbol) else f.depth for f, _ in term), default=0)
 
 
 def term_key(term: Term) -> str:
@@ -124,6 +148,20 @@ class TooManyTerms(ValueError):
 
     def __init__(self) -> None:
         super().__init__(f"multiplied out, this cell has more than {MAX_TERMS} terms")
+
+
+class TooDeep(ValueError):
+    """The normal form nests functions and matrix products deeper than can be handled."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"in this cell functions and matrix products are nested more than {MAX_DEPTH} deep"
+        )
+
+
+def _refuse_depth(depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise TooDeep
 
 
 @dataclass(frozen=True)
@@ -194,6 +232,15 @@ class Polynomial:
             (times(s, t), p * q) for (s, p), (t, q) in product(self.terms, other.terms)
         )
 
+    def __pow__(self, exponent: int) -> Polynomial:
+        """A power; a negative one only of a single term."""
+        base = self
+        if exponent < 0:
+            if len(base.terms) != 1:
+                raise ValueError("only a single term has a reciprocal in normal form")
+            base = Polynomial.collect((reciprocal(term), 1 / c) for term, c in base.terms)
+        return prod([base] * abs(exponent), start=Polynomial.number(1))
+
     def scaled(self, factor: Fraction) -> Polynomial:
         """The polynomial times a number."""
         return Polynomial.collect((term, factor * c) for term, c in self.terms)
@@ -205,61 +252,20 @@ class Polynomial:
         return values.get(ONE, Fraction(0)) if values.keys() <= {ONE} else None
 
 
-def apply(function: str, argument: Polynomial) -> Polynomial:
-    """A function of the language, in normal form.
+def matrix_product(
+    left: Polynomial, right: Polynomial, inner: Size, scalar: bool, column: bool = False
+) -> Polynomial:
+    """`left @ right`, distributed over sums, with numbers and scalars in front.
 
-    >>> a = Polynomial.symbol("a")
-    >>> apply("sigmoid", a) + apply("sigmoid", -a) == Polynomial.number(1)
-    True
+    `inner` is the size that they share, `scalar` whether the product is one number, `column`
+    whether it is known to have one column.
     """
-    if function == "identity":
-        return argument
-    if function == "tanh":
-        return apply("sigmoid", argument.scaled(Fraction(2))).scaled(Fraction(2)) - 1
-    if function == "silu":
-        return argument * apply("sigmoid", argument)
-    if (value := argument.constant) is not None and (
-        known := _value_at(function, value)
-    ) is not None:
-        return Polynomial.number(known)
-    # Of a and -a the one with fewer minus signs is kept: sigmoid(b), not 1 - sigmoid(-b).
-    base = min(argument, -argument, key=lambda a: (sum(q < 0 for _, q in a.terms), a.key))
-    applied = Polynomial.term(Function(function, base))
-    return applied if base == argument else _REFLECTED[function](applied, base)
-
-
-_REFLECTED: dict[str, Callable[[Polynomial, Polynomial], Polynomial]] = {
-    "sigmoid": lambda f, a: -f + 1,
-    "hard_sigmoid": lambda f, a: -f + 1,
-    "relu": lambda f, a: f - a,
-    "softplus": lambda f, a: f - a,
-    "exp": lambda f, a: Polynomial.collect((reciprocal(term), c) for term, c in f.terms),
-}
-"""f(-a) in terms of f(a) and a."""
-
-
-def _value_at(function: str, value: Fraction) -> Fraction | None:
-    """The value at a number, where it is rational."""
-    match function:
-        case "sigmoid" if value == 0:
-            return Fraction(1, 2)
-        case "exp" if value == 0:
-            return Fraction(1)
-        case "relu":
-            return max(value, Fraction(0))
-        case "hard_sigmoid":
-            return min(Fraction(1), max(Fraction(0), value / 6 + Fraction(1, 2)))
-    return None
-
-
-def matrix_product(left: Polynomial, right: Polynomial, inner: Size, scalar: bool) -> Polynomial:
-    """`left @ right`, distributed over sums, with numbers and scalars in front."""
     if len(left.terms) * len(right.terms) > MAX_TERMS:
         raise TooManyTerms
     pairs: list[tuple[Term, Fraction]] = []
     for (s, p), (t, q) in product(left.terms, right.terms):
         outside = times(_scalars(s), _scalars(t))
-        joined = _join(s - _scalars(s), t - _scalars(t), inner, scalar)
+        joined = _join(s - _scalars(s), t - _scalars(t), inner, scalar, column)
         pairs.append((times(outside, joined), p * q))
     return Polynomial.collect(pairs)
 
@@ -268,11 +274,14 @@ def _scalars(term: Term) -> Term:
     return frozenset((factor, exponent) for factor, exponent in term if factor.scalar)
 
 
-def _join(left: Term, right: Term, inner: Size, scalar: bool) -> Term:
+def _join(left: Term, right: Term, inner: Size, scalar: bool, column: bool) -> Term:
     """One matrix product, grouped on the right: (A @ B) @ x is A @ (B @ x)."""
+    if inner == 1 and column:
+        return times(left, right)  # a column times one number
     match tuple(left):
         case ((Product(first, second, between), 1),):
-            return _join(first, _join(second, right, inner, False), between, scalar)
+            one = between == 1 and column
+            return _join(first, _join(second, right, inner, one, column), between, scalar, column)
     if (cancelled := _inverse_pair(left, right)) is not None:
         return cancelled
     return frozenset([(Product(left, right, inner, scalar), 1)])

@@ -8,6 +8,7 @@ from typing import Any
 
 import mpmath
 
+from gru_sym.functions import FUNCTIONS, Arithmetic
 from gru_sym.normal.polynomials import (
     Factor,
     Function,
@@ -19,7 +20,10 @@ from gru_sym.normal.polynomials import (
 
 DIGITS = 50
 
-BREAKS = {"relu": (0,), "hard_sigmoid": (-3, 3)}
+MAX_EXPONENT = 2**16
+"""Exponentials of more are not computed: the time grows with the argument, not with its digits."""
+
+BREAKS = {name: f.breaks for name, f in FUNCTIONS.items() if f.breaks}
 """Where the pieces of piecewise linear functions meet."""
 
 
@@ -43,10 +47,11 @@ class RealPieces:
     def __call__(self, function: str, key: tuple[Polynomial, int, int]) -> int:
         """The number of breaks below the argument."""
         if (function, *key) not in self._known:
+            breaks = [self._values.rational(at) for at in BREAKS[function]]
             ball = self._values.polynomial(*key)
-            if any(ball.a <= at <= ball.b for at in BREAKS[function]):
+            if not all(ball.b < at.a or at.b < ball.a for at in breaks):
                 raise ArithmeticError(f"an argument of {function} is too near to one of its breaks")
-            self._known[(function, *key)] = sum(ball.a > at for at in BREAKS[function])
+            self._known[(function, *key)] = sum(ball.a > at.b for at in breaks)
         return self._known[(function, *key)]
 
 
@@ -111,18 +116,17 @@ class RealValues:
                 )
 
     def _function(self, function: str, a: Any) -> Any:
-        match function:
-            case "sigmoid":
-                return 1 / (1 + self.balls.exp(-a))
-            case "exp":
-                return self.balls.exp(a)
-            case "softplus":
-                return self.balls.log(1 + self.balls.exp(a))
-            case "relu":
-                return self._between(a, low=0)
-            case _:
-                return self._between(a / 6 + self.rational(Fraction(1, 2)), low=0, high=1)
+        on = Arithmetic(self.rational, self._ramp, self._exp, self.balls.log)
+        return FUNCTIONS[function].at(a, on)
 
-    def _between(self, a: Any, low: int, high: float = float("inf")) -> Any:
-        """min(high, max(low, a)), at both ends of the interval."""
-        return self.balls.mpf([min(max(end, low), high) for end in (a.a, a.b)])
+    def _exp(self, a: Any) -> Any:
+        """The exponential; beyond `MAX_EXPONENT` only that it is large, or small."""
+        low, high = (self.balls.mpf(sign * MAX_EXPONENT) for sign in (-1, 1))
+        inside = self.balls.exp(self.balls.mpf([min(max(e, low.a), high.a) for e in (a.a, a.b)]))
+        return self.balls.mpf(
+            [0 if a.a < low.a else inside.a, inside.b if a.b <= high.a else float("inf")]
+        )
+
+    def _ramp(self, a: Any) -> Any:
+        """max(a, 0), at both ends of the interval."""
+        return self.balls.mpf([max(end, 0) for end in (a.a, a.b)])

@@ -1,0 +1,266 @@
+"""The JavaScript module that a cell becomes: one step, on plain arrays, without dependencies.
+
+A vector is an array of numbers, a matrix an array of its rows. A line of the cell becomes one
+entry, `tanh(dot(W[i], x) + b[i])`, for each of its rows; what a kernel multiplies is named first,
+so that nothing is computed more than once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from gru_sym.cells import Cell
+from gru_sym.codegen.dialects import is_call
+from gru_sym.codegen.fusion import Assign
+from gru_sym.codegen.listing import Script
+from gru_sym.codegen.names import Names
+from gru_sym.codegen.printing import ATOM, PRODUCT, SIGN, Printer, Spelled
+from gru_sym.codegen.reading import equation_lines, functions_in, output_first, printable_title
+from gru_sym.codegen.terms import Reader, name, product, rebuild
+from gru_sym.functions import FUNCTIONS
+from gru_sym.language.shapes import Sizes, axes
+from gru_sym.language.syntax import INPUT, Expression, MatrixProduct, Name
+from gru_sym.language.unification import Size
+
+WIDTH = 92
+"""A longer line becomes two or more."""
+
+RESERVED = frozenset(
+    "await break case catch class const continue debugger default delete do else enum export "
+    "extends false finally for function if implements import in instanceof interface let new null "
+    "package private protected public return static super switch this throw true try typeof var "
+    "void while with yield arguments eval undefined NaN Infinity Array Error Math Number Object "
+    "dot each total check step parameters SHAPES u".split()
+).union(FUNCTIONS)
+"""What JavaScript or the module means something else by."""
+
+HELPERS = {
+    "dot": "const dot = (a, b) => a.reduce((sum, number, i) => sum + number * b[i], 0);",
+    "total": "const total = (length, entry) => each(length, entry).reduce((a, b) => a + b, 0);",
+    "each": "const each = (length, entry) => Array.from({ length }, (_, i) => entry(i));",
+}
+
+CHECK = """
+/** Throws an Error that names what does not fit. */
+function check(parameters, vectors) {
+  const sizes = Object.create(null);
+  const shapeOf = (array) => {
+    if (typeof array === "number") return [];
+    if (!Array.isArray(array)) return ["no array"];
+    const rows = array.map(shapeOf);
+    const equal = rows.every((row) => `${row}` === `${rows[0]}`);
+    return equal ? [rows.length, ...rows[0]] : ["rows of several lengths"];
+  };
+  const fit = (name, array, shape) => {
+    const given = shapeOf(array);
+    shape.forEach((size, axis) => (sizes[size] ??= Number(size) || given[axis]));
+    const wanted = shape.map((size) => sizes[size]);
+    if (given.length !== wanted.length || `${given}` !== `${wanted}`)
+      throw new Error(`${name} has shape [${given}]; expected [${wanted}], that is [${shape}]`);
+  };
+  for (const name in SHAPES)
+    if (!Object.hasOwn(parameters, name)) throw new Error(`the parameter ${name} is missing`);
+  for (const name in parameters)
+    if (!Object.hasOwn(SHAPES, name)) throw new Error(`${name} is not a parameter`);
+  for (const name in SHAPES) fit(name, parameters[name], SHAPES[name]);
+  for (const [name, [array, size]] of Object.entries(vectors)) fit(name, array, [size]);
+}
+"""
+
+
+def javascript_module(cell: Cell, checked: bool) -> Script:
+    """The cell as an ES module."""
+    return Script(_Module(cell, checked).text())
+
+
+@dataclass(frozen=True)
+class _Entry(Printer):
+    """Writes one entry of an expression: the one at `row` and `column`."""
+
+    names: Names
+    sizes: Sizes
+    vectors: frozenset[str]
+    next_names: Mapping[str, str]
+    summed: str
+    row: str = "0"
+    column: str = "0"
+
+    def name(self, name: Name) -> str:
+        rows, columns = self.sizes.shapes[name.name]
+        text = self.next_names[name.name] if name.primed else self.names[name.name]
+        row = "0" if rows == 1 else self.row
+        if columns != 1:
+            return f"{text}[{row}][{self.column}]"
+        return f"{text}[{row}]" if rows != 1 or name.name in self.vectors else text
+
+    def called(self, function: str) -> str:
+        text = FUNCTIONS[function].javascript
+        return text if is_call(text) else function
+
+    def product(self, left: Expression, right: Expression) -> Spelled:
+        """The products to sum; both sides are names by now, or the left one is a column."""
+        rows, inner = self.sizes.shape(left)
+        if inner == 1:
+            at = replace(self, row="0")
+            return f"{self.spell(left, SIGN)} * {at.spell(right, SIGN)}", PRODUCT
+        assert isinstance(left, Name)
+        assert isinstance(right, Name)
+        kernel = f"{self.names[left.name]}[{'0' if rows == 1 else self.row}]"
+        if self.sizes.shape(right)[1] == 1:
+            vector = self.next_names[right.name] if right.primed else self.names[right.name]
+            return f"dot({kernel}, {vector})", ATOM
+        other = f"{self.names[right.name]}[{self.summed}][{self.column}]"
+        term = f"{kernel}[{self.summed}] * {other}"
+        return f"total({kernel}.length, ({self.summed}) => {term})", ATOM
+
+
+class _Module:
+    def __init__(self, cell: Cell, checked: bool) -> None:
+        if "__proto__" in cell.sizes.shapes:
+            raise ValueError("__proto__ is no name in JavaScript; choose another one")
+        self.cell = cell
+        self.checked = checked
+        self.names = Names(cell, RESERVED)
+        self.sizes = cell.sizes
+        self.states = output_first(cell)
+        self.next_names = {state: self.names(f"{state}_next") for state in self.states}
+        free = [letter for letter in "ijklpqst" if letter not in cell.sizes.shapes]
+        self.indices = [self.names(letter) for letter in [*free, "i", "j", "k"][:3]]
+        self.lengths = dict(self._lengths())
+        reader = Reader(cell.program, cell.sizes)
+        self.lines: list[Assign] = []
+        for target, expression in reader.equations():
+            self.lines.append(Assign(target, self._flat(expression, target.name)))
+
+    def text(self) -> str:
+        """The whole module."""
+        step = self._step()
+        used = functions_in(line.expression for line in self.lines)
+        spelled = {f: FUNCTIONS[f].javascript for f in used}
+        functions = [f"const {f} = (u) => {s};" for f, s in spelled.items() if not is_call(s)]
+        helpers = [text for helper, text in HELPERS.items() if f"{helper}(" in step]
+        if "total(" in step and HELPERS["each"] not in helpers:
+            helpers.append(HELPERS["each"])
+        blocks = [self._heading(), self._shapes(), "\n".join([*helpers, *functions]), step]
+        return "\n\n".join(filter(None, blocks)) + "\n" + CHECK * self.checked
+
+    def _heading(self) -> str:
+        lines = [
+            f"{printable_title(self.cell)} in JavaScript: one step.",
+            "",
+            *(f"    {equation}" for equation in equation_lines(self.cell)),
+            "",
+            "A vector is an array of numbers, a matrix an array of its rows.",
+        ]
+        return "\n".join(f"// {line}".rstrip() for line in lines)
+
+    def _shapes(self) -> str:
+        parts = [
+            f"{parameter}: {json.dumps(axes(self.sizes.shapes[parameter]))}"
+            for parameter in self.cell.program.parameters
+        ]
+        line = f"export const SHAPES = {{ {', '.join(parts)} }};"
+        if len(line) <= WIDTH and parts:
+            return line
+        return "export const SHAPES = {" + "".join(f"\n  {part}," for part in parts) + "\n};"
+
+    def _lengths(self) -> Iterator[tuple[Size, str]]:
+        """How many entries a size stands for; the last answer is the one that is kept."""
+        for parameter in self.cell.program.parameters:
+            for axis, size in enumerate(axes(self.sizes.shapes[parameter])):
+                yield size, f"{self.names[parameter]}{'[0]' * axis}.length"
+        for vector in (INPUT, *reversed(self.states)):
+            yield self.sizes.shapes[vector][0], f"{self.names[vector]}.length"
+        for rows, columns in self.sizes.shapes.values():
+            yield from ((size, str(size)) for size in (rows, columns) if isinstance(size, int))
+
+    # Lines
+
+    def _flat(self, expression: Expression, target: str) -> Expression:
+        """The expression, with a name for everything that a kernel multiplies and every kernel."""
+        if not isinstance(expression, MatrixProduct):
+            return rebuild(expression, lambda part: self._flat(part, target))
+        left, right = expression.left, expression.right
+        if self.sizes.shape(left)[1] == 1:
+            return product(self._flat(left, target), self._flat(right, target))
+        return product(self._named(left, target), self._named(right, target))
+
+    def _named(self, expression: Expression, target: str) -> Name:
+        if isinstance(expression, Name):
+            return expression
+        shape = self.sizes.shape(expression)
+        flat = self._flat(expression, target)
+        known = next((line.target for line in self.lines if line.expression == flat), None)
+        if known is not None and not known.primed:
+            return known
+        new = self.names(f"{target}_{'in' if shape[1] == 1 else 'kernel'}")
+        self.sizes = replace(self.sizes, shapes={**self.sizes.shapes, new: shape})
+        self.lines.append(Assign(name(new), flat))
+        return name(new)
+
+    def _step(self) -> str:
+        own = [self.names[parameter] for parameter in self.cell.program.parameters]
+        given = [
+            parameter if text == parameter else f"{parameter}: {text}"
+            for parameter, text in zip(self.cell.program.parameters, own, strict=True)
+        ]
+        vectors = (INPUT, *self.states)
+        arguments = [self.names[vector] for vector in vectors]
+        after = [self.next_names[state] for state in self.states]
+        shapes = ", ".join(
+            f"{text} {json.dumps([self.sizes.shapes[vector][0]])}"
+            for vector, text in zip(vectors, arguments, strict=True)
+        )
+        what = "the next state" if len(after) == 1 else "the next states"
+        checks = ", ".join(
+            f"{text}: [{text}, {json.dumps(self.sizes.shapes[vector][0])}]"
+            for vector, text in zip(vectors, arguments, strict=True)
+        )
+        body = [
+            *([f"check(parameters, {{ {checks} }});"] * self.checked),
+            *([_broken("const { ", given, " } = parameters;")] if given else []),
+            *map(self._line, self.lines),
+            f"return {after[0] if len(after) == 1 else '[' + ', '.join(after) + ']'};",
+        ]
+        return "\n".join(
+            [
+                f"/** One step: {what}. Shapes: {shapes}; parameters as in SHAPES. */",
+                f"export function step(parameters, {', '.join(arguments)}) {{",
+                *(f"  {line}" for line in "\n".join(body).split("\n")),
+                "}",
+            ]
+        )
+
+    def _line(self, line: Assign) -> str:
+        rows, columns = shape = self.sizes.shapes[line.target.name]
+        vectors = frozenset([INPUT, *self.states])
+        i, j, k = self.indices
+        entry = _Entry(self.names, self.sizes, vectors, self.next_names, k)
+        primed = line.target.primed
+        text = self.next_names[line.target.name] if primed else self.names[line.target.name]
+        if columns != 1:
+            inner = replace(entry, row=i, column=j).spell(line.expression)
+            row = f"each({self.lengths[columns]}, ({j}) => {inner})"
+            return f"const {text} = each({self.lengths[rows]}, ({i}) => {row});"
+        if axes(shape) == ():
+            spelled = entry.spell(line.expression)
+            return f"const {text} = {f'[{spelled}]' if primed else spelled};"
+        head = f"const {text} = each({self.lengths[rows]}, ({i}) =>"
+        inner = replace(entry, row=i).spell(line.expression)
+        short = f"{head} {inner});"
+        return short if len(short) <= WIDTH else f"{head}\n  {inner}\n);"
+
+
+def _broken(head: str, items: list[str], tail: str) -> str:
+    """A list on one line, or on as many as it needs."""
+    line = head + ", ".join(items) + tail
+    if len(line) <= WIDTH:
+        return line
+    rows = [""]
+    for item in items:
+        if len(rows[-1]) + len(item) > WIDTH - 6:
+            rows.append("")
+        rows[-1] += f"{item}, "
+    return "\n".join([head.rstrip(), *(f"  {row.rstrip()}" for row in rows), tail.lstrip()])
