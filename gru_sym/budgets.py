@@ -153,8 +153,7 @@ def _sought(whole: Cell | Layer, sizes: Mapping[str, int]) -> str:
 
 def _formula(whole: Cell | Layer, sizes: Mapping[str, int], by: By) -> sp.Expr:
     """The count in the symbols that are left."""
-    layers = sizes.get(str(whole.num_layers)) if isinstance(whole, Layer) else None
-    if layers:
+    if isinstance(whole, Layer) and (layers := sizes.get(str(whole.num_layers))):
         sizes = {size: value for size, value in sizes.items() if size != str(whole.num_layers)}
         whole = replace(whole, num_layers=layers)
     if by == "stored":
@@ -163,7 +162,7 @@ def _formula(whole: Cell | Layer, sizes: Mapping[str, int], by: By) -> sp.Expr:
         raise ValueError(f'parameters are counted by "stored" or by "effective", not by {by!r}')
     found, name = effective_count(whole), _cell(whole).name
     if not found.certified or found.condition:
-        why = f"it holds for {found.condition}" if found.certified else found.scope
+        why = f"its formula has a condition, {found.condition}" if found.certified else found.scope
         raise ValueError(
             f"a budget needs an effective count that is proved for all sizes, and that of {name} "
             f"is not: {why}"

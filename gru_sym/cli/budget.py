@@ -44,14 +44,14 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> str:
     """The largest value of n, or of the one size that is not given, and the next one."""
-    from gru_sym.budgets import budget
+    from gru_sym.budgets import By, budget
 
     cell = read_cell(options.cell)
     whole: Cell | Layer = cell
     if options.layers is not None or options.bidirectional:
         whole = Layer(cell, options.layers or 1, options.bidirectional)
     sizes = some_sizes(options, whole)
-    by = "effective" if options.effective else "stored"
+    by: By = "effective" if options.effective else "stored"
     found = budget(whole, options.parameters, by, **sizes)
     if options.json:
         return json.dumps(
