@@ -9,7 +9,7 @@ import torch
 from cells import cell_texts, random_arrays, run_text
 from hypothesis import given, settings
 
-from gru_sym import Cell, catalogue, cell
+from gru_sym import Cell, catalogue, cell, effective_count
 from gru_sym.certificates import redundancy
 from gru_sym.certificates.moves import Absorption, MixingFamily, ScalingFamily
 from gru_sym.libraries.pytorch import cell_names, cell_of, named_parameters, with_parameters
@@ -32,6 +32,9 @@ CATALOGUE = {
 @pytest.mark.parametrize("name", list(catalogue))
 def test_the_catalogue(name):
     assert sp.expand(redundancy(cell(name)).count() - CATALOGUE.get(name, 0)) == 0
+    count = effective_count(cell(name))
+    assert count.certified and count.scope.startswith("all sizes") and not count.condition
+    assert sp.expand(count.effective + CATALOGUE.get(name, 0) - count.stored) == 0
 
 
 OWN = [
