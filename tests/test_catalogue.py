@@ -31,6 +31,7 @@ FORMULAS = {
     "lstm.textbook": 4 * block,
     "lstm.pytorch": 4 * block + 4 * n,
     "lstm.keras": 4 * block,
+    "lstm.cifg": 3 * block,
     "lstm.peephole": 4 * block + 3 * n,
     "lstm.projected": 4 * n * m + 4 * n * p + 8 * n + p * n,
     "rnn.elman": block,

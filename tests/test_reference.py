@@ -94,6 +94,11 @@ def peephole(a: Arrays) -> np.ndarray:
     return sigma(o + a["p_o"] * new) * tanh(new)
 
 
+def coupled(a: Arrays) -> np.ndarray:
+    f, o, g = (affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "foc")
+    return sigma(o) * tanh(tanh(g) + sigma(f) * (a["c"] - tanh(g)))
+
+
 def pytorch_lstm(a: Arrays) -> np.ndarray:
     return lstm(*(affine(a, f"W_i{k}", f"W_h{k}", f"b_i{k}", f"b_h{k}") for k in "ifgo"), a)
 
@@ -120,6 +125,7 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
     "minimal.mgu_flax": mgu,
     "lstm.textbook": lambda a: lstm(*(affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "ifco"), a),
     "lstm.keras": lambda a: lstm(*(affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "ifco"), a),
+    "lstm.cifg": coupled,
     "lstm.pytorch": pytorch_lstm,
     "lstm.projected": lambda a: a["W_hr"] @ pytorch_lstm(a),
     "lstm.peephole": peephole,
