@@ -22,6 +22,11 @@ def sigma(u: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-u))
 
 
+def hard(u: np.ndarray) -> np.ndarray:
+    """Keras 3's hard sigmoid."""
+    return np.clip((u + 3) / 6, 0, 1)
+
+
 def affine(a: Arrays, kernel: str, recurrent: str, *biases: str) -> np.ndarray:
     return a[kernel] @ a["x"] + a[recurrent] @ a["h"] + sum(a[b] for b in biases)
 
@@ -118,6 +123,11 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
         a,
         sigma(affine(a, "W_z", "U_z", "b_z")),
         before(a, sigma(affine(a, "W_r", "U_r", "b_r")), "W_h", "U_h", "b_h"),
+    ),
+    "gru.keras_hard_sigmoid": lambda a: keep(
+        a,
+        hard(affine(a, "W_z", "U_z", "b_z")),
+        before(a, hard(affine(a, "W_r", "U_r", "b_r")), "W_h", "U_h", "b_h"),
     ),
     "gru.pytorch": pytorch,
     "gru.merged": lambda a: merged(a, "b_in", "b_hn"),
