@@ -14,7 +14,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from gru_sym.functions import FUNCTIONS
-from gru_sym.normal.exponents import Exponents
+from gru_sym.normal.exponents import SMOOTH, Exponents
 from gru_sym.normal.polynomials import (
     Factor,
     Function,
@@ -179,20 +179,19 @@ class FieldValues:
                     argument, residue(slope) * argument.value + residue(intercept), residue(slope)
                 )
             return Dual(residue(intercept)) if intercept else ZERO
+        if factor.function not in SMOOTH:
+            raise ValueError(
+                f"{factor.function} is not an exponential or linear on pieces: no exact rank"
+            )
         exponential = self._exponential(factor.argument, row, column)
         s = exponential * inverse(1 + exponential) % PRIME
-        match factor.function:
-            case "sigmoid":
-                return _chain(argument, s, s * (1 - s))
-            case "exp":
-                return _chain(argument, exponential, exponential)
-            case "softplus":
-                logarithm = _chain(argument, self.draw("softplus", key, argument.varies), s)
-                self.independents["softplus", key] = logarithm
-                return logarithm
-        raise ValueError(
-            f"{factor.function} is not an exponential or linear on pieces: no exact rank"
-        )
+        if factor.function == "sigmoid":
+            return _chain(argument, s, s * (1 - s))
+        if factor.function == "exp":
+            return _chain(argument, exponential, exponential)
+        logarithm = _chain(argument, self.draw("softplus", key, argument.varies), s)
+        self.independents["softplus", key] = logarithm
+        return logarithm
 
     def _exponential(self, argument: Polynomial, row: int, column: int) -> int:
         """exp(argument), as a product of powers of the exponentials of the basis."""
