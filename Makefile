@@ -63,6 +63,7 @@ notebooks: venv
 # The cheap checks first. nbval does not compare a cell that was never run: hygiene refuses such a cell.
 test: unit hygiene nbval
 
+# make unit TESTS=tests/test_cli.py   some of them
 unit: venv
 	$(PY) -m pytest --ignore=tests/test_book.py $(TESTS)
 

@@ -107,7 +107,7 @@ def _misspelt(word: str, known: Iterable[str]) -> list[str]:
     if len(word) >= 5:
         long = [k for k in known if len(k) >= 5 and re.findall(r"\d", k) == re.findall(r"\d", word)]
         found += difflib.get_close_matches(word, long, n=1, cutoff=0.8)
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _once(word: str) -> str:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-SIZES = {"m": 2, "n": 2}
+SIZES = ({"m": 1, "n": 1}, {"m": 2, "n": 2})
 
 
 def differing(texts: list[str]) -> list[tuple[str, str, str]]:
@@ -33,8 +33,10 @@ def _answer(text: str) -> str:
 
     try:
         cell = Cell(text)
-        sizes = {name: SIZES.get(name, 3) for name in cell.size_names}
-        parts = [effective_count(cell), effective_count(cell, **sizes), redundancy(cell)]
+        parts = [effective_count(cell), redundancy(cell)]
+        for sizes in SIZES:
+            at = {name: sizes.get(name, 3) for name in cell.size_names}
+            parts.append(effective_count(cell, **at))
         return "\n".join(map(str, parts))
     except (CellError, ValueError) as error:
         return f"{type(error).__name__}: {error}"

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from gru_sym.cli.main import COMMANDS
+
 ROOT = Path(__file__).resolve().parent.parent
 MODULE = f"{sys.executable} -m gru_sym"
 SCRIPT = "import sys; from gru_sym.cli.main import as_script; sys.exit(as_script())"
@@ -152,14 +154,14 @@ def test_ctrl_c_while_it_waits_for_a_fifo(tmp_path):
         assert interrupted("show", str(fifo), ready=ready) == (-signal.SIGINT, b"", b"")
 
 
-@pytest.mark.parametrize("command", ["list", "show", "count", "effective", "code"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_ctrl_c_while_it_still_reads_sympy(tmp_path, command):
     """Whatever a command does first, it needs SymPy: here one that is interrupted and waits."""
     (tmp_path / "sympy.py").write_text(
         "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n"
     )
-    words = [command] if command == "list" else [command, "gru.pytorch"]
-    assert interrupted(*words, first=tmp_path) == (-signal.SIGINT, b"", b"")
+    words = {"list": [], "gpu": ["--record", str(tmp_path / "a.json")]}.get(command, ["rnn.elman"])
+    assert interrupted(command, *words, first=tmp_path) == (-signal.SIGINT, b"", b"")
 
 
 # --------------------------------------------------------------------------------- installation

@@ -17,8 +17,9 @@ from gru_sym import Cell, effective_count
 from gru_sym.certificates.exact_rank import exact_rank
 from gru_sym.codegen import generate
 from gru_sym.functions import FUNCTIONS
+from gru_sym.normal.application import apply
 from gru_sym.normal.form import normal_form
-from gru_sym.normal.polynomials import Polynomial, apply
+from gru_sym.normal.polynomials import Polynomial
 from gru_sym.normal.real_values import RealValues
 
 DEFINITIONS = {
@@ -182,7 +183,8 @@ for new in (
 import numpy as np
 from gru_sym import Cell, effective_count, generate
 from gru_sym.normal.form import normal_form
-from gru_sym.normal.polynomials import Polynomial, apply
+from gru_sym.normal.application import apply
+from gru_sym.normal.polynomials import Polynomial
 from gru_sym.normal.real_values import RealValues
 
 assert apply("keras2", Polynomial.number(Q(1))) == Polynomial.number(Q(7, 10))

@@ -92,7 +92,7 @@ def test_only_a_regular_file_is_replaced(tmp_path, monkeypatch, capsys):
         "dangling": "dangling lies in a folder that does not exist",
     }
     for name, sentence in refused.items():
-        assert main(["gpu", "--record", name, "--device", "cpu"]) == 2
+        assert main(["gpu", "--record", name, "--device", "cpu", "--dry"]) == 2
         said = capsys.readouterr()
         assert sentence in said.err and said.err.count("\n") == 1 and said.out == ""
     assert sorted(os.listdir()) == before and Path("/dev/null").is_char_device()
@@ -120,7 +120,7 @@ def test_the_commit_is_gits_and_no_other(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(measure, "_commit", lambda: "0123+changes")
         with pytest.raises(ValueError, match="git says that the commit is 0123"):
-            measure.record("cpu", commit="4567")
+            measure.record("cpu", dry=True, commit="4567")
     monkeypatch.setenv("PATH", "")  # neither git nor nvidia-smi
     assert measure._commit() is None
 

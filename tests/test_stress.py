@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
+import mpmath
 import numpy as np
 import pytest
 import sympy as sp
@@ -15,8 +16,10 @@ from published import PUBLISHED
 
 import stress
 from gru_sym import Cell
+from gru_sym.functions import FUNCTIONS
 from stress import rank, verdict
 from stress.cells import Numbered, kinds, numbered
+from stress.dual import FLOAT, MANY
 from stress.hashing import differing
 from stress.oracle import oracle_rank
 from stress.published import fulfils
@@ -74,6 +77,8 @@ BY_HAND = [
     Hand("h' = a * relu(W @ x + b)", 3, 2, 8, {"a": (2, 1), "W": (2, 3), "b": (2, 1)}),
     Hand("h' = hard_sigmoid(W @ x + b)", 2, 2, 6, {"W": (2, 2), "b": (2, 1)}),
     Hand("h' = relu(2 * (W @ x)) - 2 * relu(W @ x) + b", 2, 2, 2, {"W": (2, 2), "b": (2, 1)}),
+    Hand("h' = hard_sigmoid(W @ x) - relu(W @ x / 6 + 0.5) + relu(W @ x / 6 - 0.5) + b", 2, 2, 2,
+         {"W": (2, 2), "b": (2, 1)}),
     # exp(a + b) = exp(a) exp(b); silu and softplus have no such law.
     Hand("h' = exp(a) * exp(W @ x + b)", 3, 2, 8, {"a": (2, 1), "W": (2, 3), "b": (2, 1)}),
     Hand("h' = a * silu(W @ x) + softplus(b)", 3, 2, 10,
@@ -96,6 +101,18 @@ def test_ranks_known_by_hand(hand, digits):
     found = oracle_rank(hand.text, shapes, digits=digits)
     assert found.rank == hand.rank and found.digits == digits
     assert found.parameters == sum(r * c for r, c in hand.shapes.values())
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_slopes_of_the_functions(name):
+    """Both sets of functions agree, and each derivative is that of its function, on every piece."""
+    (function, slope), (many, many_slope) = FLOAT[name], MANY[name]
+    points = np.array([-20.0, -4.0, -2.5, -0.3, 0.2, 1.0, 2.9, 3.5, 15.0])
+    with mpmath.workdps(40):
+        for u, value, by in zip(points, function(points), slope(points), strict=True):
+            exact = [float(f(mpmath.mpf(u))) for f in (many, many_slope)]
+            assert [value, by] == pytest.approx(exact, rel=1e-14, abs=1e-300)
+            assert exact[1] == pytest.approx(float(mpmath.diff(many, u)), rel=1e-9, abs=1e-20)
 
 
 def test_shapes_that_do_not_fit_are_refused():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -117,9 +117,15 @@ def effective_count(cell: Cell | Layer, **options: Any) -> EffectiveCount:
     return EffectiveCount(stored, 0, most, f"not proved for all sizes: {verdict.reason}", found)
 
 
-@lru_cache(maxsize=256)
 def found_and_proved(cell: Cell) -> tuple[Redundancy, Verdict]:
     """The families of a cell, and whether they are all, at all sizes."""
+    found, verdict = proved(cell)
+    return replace(found, cell=cell), verdict  # cells of one text are equal, whatever their names
+
+
+@lru_cache(maxsize=256)
+def proved(cell: Cell) -> tuple[Redundancy, Verdict]:
+    """The same for any cell of this text."""
     found = redundancy(cell)
     return found, proved_for_all_sizes(found)
 

@@ -287,15 +287,17 @@ class Search:
         """Why the rank is no proved lower bound; empty if it is one."""
         if reason := mixed_constants(self.system.states.values(), self.system.exponents):
             return reason
-        patterns = self.patterns.values() or [self.pieces("hypothesis")]
+        # Where arguments do not depend on pieces, all are met with every function at work.
+        patterns = self.patterns.values() if self.system.kinks_inside else [at_work]
         checks = (dependence(partial(self.arguments, outputs, pieces)) for pieces in patterns)
         return next(filter(None, checks), "")
 
     def arguments(
-        self, outputs: list[tuple[str, int]], pieces: Piece, parameters: int, sample: str
+        self, outputs: list[tuple[str, int]], pieces: Piece, parameters: int, sample: int
     ) -> dict[Hashable, Dual]:
         """What must be independent, at a random sample and random parameters."""
-        values = self.values((parameters, sample), pieces, parameters=("check", parameters))
+        named = ("check", parameters)
+        values = self.values((parameters, sample), pieces, None, named, differentiated=False)
         for state, unit in outputs:
             values.polynomial(self.system.states[state], unit)
         return dict(values.independents.items())

@@ -102,11 +102,11 @@ class Family(ABC):
         """Whether the moved parameters keep their shapes, and the next states are as they were."""
         try:
             put = self.elimination.compensate(self.substitution())
-        except ValueError:
+            return all(self._keeps_shape(name, value) for name, value in put.items()) and all(
+                substitute(state, put) == state for state in states.values()
+            )
+        except ValueError:  # the normal form cannot say the moved cell
             return False
-        if not all(self._keeps_shape(name, value) for name, value in put.items()):
-            return False
-        return all(substitute(state, put) == state for state in states.values())
 
     def _keeps_shape(self, name: str, value: Polynomial | Linear) -> bool:
         rows, columns = self.elimination.sizes.shapes[name]

@@ -111,7 +111,7 @@ def _redundancy(cell: Cell) -> Redundancy:
     found = [
         *_absorptions(elimination),
         *_shifts(elimination, movable),
-        *_symmetries(elimination, states.values(), movable),
+        *_symmetries(elimination, (), movable),
     ]
     if any(f.function in HOMOGENEOUS for state in states.values() for f in functions_of(state)):
         # What a relu gains in scale changes coefficients: here no pivot may keep them.

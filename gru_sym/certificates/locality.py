@@ -9,7 +9,7 @@ multiplies is 0 where the unit is off:
 * because data are a factor of it: `U @ h`, `U @ (r * h)`;
 * because a sigmoid or an exponential is: `P @ (o * tanh(c'))`, with the exponential in o at 0;
 * because a tanh is: at 1 and -1, where the exponential is infinite or 0, its derivative is 0, and
-  the mean of these two values is 0, too. Such sums may stand in a term only once.
+  the mean of these two values is 0, too. So it may not be multiplied with itself.
 
 The last two take the exponentials at the large size for independent variables, which `all_sizes`
 has to prove.
@@ -17,6 +17,7 @@ has to prove.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -200,19 +201,24 @@ class _Switch:
         return frozenset(kept), share
 
     def _averages_once(self, term: Term) -> bool:
-        """Whether sums with averaged functions stand in a term at most once."""
-        found = sum(abs(exponent) for factor, exponent in term if self._averages(factor))
-        return found <= 1
+        """Whether no averaged function is multiplied with itself, or with its derivative."""
+        return not self.averaged or all(count <= 1 for count in self._times(term).values())
 
-    def _averages(self, factor: Factor) -> bool:
-        if not self.averaged:
-            return False
-        match factor:
-            case Function(argument=argument):
-                return any(self._averages(f) for term, _ in argument.terms for f, _ in term)
-            case Product(left=left, right=right):
-                return any(f in self.averaged or self._averages(f) for f, _ in (*left, *right))
-        return False
+    def _times(self, term: Term) -> Counter[Function]:
+        """How often each averaged function is multiplied in a term or in its derivatives."""
+        found: Counter[Function] = Counter()
+        for factor, exponent in term:
+            inside: Counter[Function] = Counter()
+            match factor:
+                case Function(argument=argument):
+                    for part, _ in argument.terms:
+                        inside |= self._times(part)
+                    inside[factor] += factor in self.averaged
+                case Product(left=left, right=right):
+                    inside = self._times(left) + self._times(right)
+            for function, count in inside.items():
+                found[function] += abs(exponent) * count
+        return found
 
 
 def rows_vanish(system: System) -> bool:

@@ -66,7 +66,10 @@ def symmetries(
     movable: frozenset[str],
     scalars: frozenset[str],
 ) -> list[Scaling | Mixing]:
-    """The mixings and scalings of parameters that leave the next states as they are."""
+    """The mixings and scalings of parameters that leave the next states as they are.
+
+    Of the relus in `states` the arguments may gain in scale; without them none may.
+    """
     gains = _gains(states)
     pairs = [(term, gains.get(site.whole, ())) for site in sites for term, _ in site.terms]
     meetings = [

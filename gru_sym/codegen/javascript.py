@@ -33,7 +33,7 @@ RESERVED = frozenset(
     "package private protected public return static super switch this throw true try typeof var "
     "void while with yield arguments eval undefined NaN Infinity Array Error Math Number Object "
     "dot each total check step parameters SHAPES u".split()
-).union(FUNCTIONS)
+)
 """What JavaScript or the module means something else by."""
 
 HELPERS = {
@@ -56,8 +56,8 @@ function check(parameters, vectors) {
   const fit = (name, array, shape) => {
     const given = shapeOf(array);
     shape.forEach((size, axis) => (sizes[size] ??= Number(size) || given[axis]));
-    const wanted = shape.map((size) => sizes[size]);
-    if (given.length !== wanted.length || `${given}` !== `${wanted}`)
+    const wanted = shape.map((size) => sizes[size] ?? size);
+    if (`${given}` !== `${wanted}`)
       throw new Error(`${name} has shape [${given}]; expected [${wanted}], that is [${shape}]`);
   };
   for (const name in SHAPES)
@@ -103,8 +103,7 @@ class _Entry(Printer):
         """The products to sum; both sides are names by now, or the left one is a column."""
         rows, inner = self.sizes.shape(left)
         if inner == 1:
-            at = replace(self, row="0")
-            return f"{self.spell(left, SIGN)} * {at.spell(right, SIGN)}", PRODUCT
+            return f"{self.spell(left, SIGN)} * {self.spell(right, SIGN)}", PRODUCT
         assert isinstance(left, Name)
         assert isinstance(right, Name)
         kernel = f"{self.names[left.name]}[{'0' if rows == 1 else self.row}]"

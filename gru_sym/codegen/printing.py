@@ -50,9 +50,7 @@ class Printer:
             case Name():
                 return self.name(expression), ATOM
             case Minus(operand=operand):
-                # Two signs side by side mean something else in JavaScript.
-                inner = self.spell(operand, SIGN)
-                return f"-({inner})" if inner.startswith("-") else f"-{inner}", SIGN
+                return "-" + self.spell(operand, SIGN), SIGN
             case Apply(function=function, argument=argument):
                 return f"{self.called(function)}({self.spell(argument)})", ATOM
             case MatrixProduct(left=left, right=right):

@@ -129,6 +129,7 @@ class Reader:
                 inner = self.read(argument)
                 if (number := self._number(inner)) is not None:
                     value = _value(function, number)
+                    # No number has a sign of its own: two of them mean -- to JavaScript.
                     return minus(Number(-value, NOWHERE)) if value < 0 else Number(value, NOWHERE)
                 return apply(function, inner)
         return rebuild(expression, self.read)

@@ -215,7 +215,7 @@ class Reader:
     def _call(self, text: str) -> tuple[str, dict[str, Option]]:
         try:
             call = ast.parse(text, mode="eval").body
-        except SyntaxError:
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             call = None
         if not isinstance(call, ast.Call) or call.args:
             self.fail(f"{text!r} is no layer; write it as GRU(units=n, use_bias=True)")

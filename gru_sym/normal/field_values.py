@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 
 from gru_sym.functions import FUNCTIONS
@@ -137,7 +138,7 @@ class FieldValues:
         if any(isinstance(f, Symbol) and self.factor(f, row, column) is ZERO for f, _ in term):
             return ZERO  # before its other factors are computed, on which it does not depend
         product = Dual(1)
-        for factor, exponent in term:
+        for factor, exponent in _in_order(term):  # which factors are met is no chance
             entry = self.factor(factor, row, column)
             if entry is ZERO and exponent > 0:
                 return ZERO
@@ -214,6 +215,11 @@ class FieldValues:
         key = (base, row, column)
         self.independents["exp", key] = value
         return self.draw("exp", key, value.varies)
+
+
+@lru_cache(maxsize=4096)
+def _in_order(term: Term) -> list[tuple[Factor, int]]:
+    return sorted(term, key=lambda pair: pair[0].key)
 
 
 def _chain(argument: Dual, value: int, slope: int) -> Dual:
