@@ -230,6 +230,8 @@ def test_no_formula_where_none_is_proved():
     high = effective_count(Layer(cell("gru.pytorch"), "L", bidirectional=True))
     assert sp.expand(high.redundant - 4 * n * sp.Symbol("L")) == 0
     assert effective_count(Layer(cell("rnn.pytorch"), "L"), L=2, m=99, n=100).redundant == 200
+    last = effective_count(Layer(cell("rnn.elman")), observed="last")
+    assert not last.certified and "whole sequence" in last.scope
     relu = effective_count(Layer(Cell("h' = relu(W @ x + U @ h + a + b)")), m=2, n=3)
     assert (relu.lower, relu.upper) == (0, relu.stored - 3)
 
