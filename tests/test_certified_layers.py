@@ -338,6 +338,7 @@ def test_the_two_counterexamples():
         count = effective_count(layer)
         assert not count.certified and count.condition == "n at most 3*m"
         assert sp.expand(count.redundant - lost) == 0
+        assert effective_count(layer, steps=1).redundant == 0
         for size in (1, 2, 3):
             at = effective_count(layer, m=2, n=size)
             assert at.certified and at.stored - at.effective == lost.subs(n, size)
