@@ -208,7 +208,7 @@ def test_the_exact_rank_agrees_where_the_theorem_speaks(name, options, formula, 
 def test_a_projected_lstm_whose_output_is_no_wider_than_its_memory():
     layer = Layer(cell("lstm.projected"))
     count = effective_count(layer)
-    assert count.certified and count.condition == "p at most n"
+    assert count.certified and count.condition == "p is at most n"
     assert sp.expand(count.effective - (4 * (n * p + n * m + n) + p * n)) == 0
     assert effective_count(layer, m=100, n=80, p=80).certified
     wide = effective_count(layer, m=100, n=80, p=81)
@@ -336,7 +336,7 @@ def test_the_two_counterexamples():
         alone = effective_count(layer.cell, m=2, n=2)
         assert alone.certified and alone.effective == alone.stored
         count = effective_count(layer)
-        assert not count.certified and count.condition == "n at most 3*m"
+        assert not count.certified and count.condition == "n is at most 3*m"
         assert sp.expand(count.redundant - lost) == 0
         assert effective_count(layer, steps=1).redundant == 0
         for size in (1, 2, 3):
