@@ -8,12 +8,14 @@ PY     := $(VENV)/bin/python
 PAGES  := _build/html
 NOTEBOOKS := $(sort $(wildcard book/*.ipynb))
 
-# The reader's own IPython start-up files and settings must not reach the notebooks.
+# The reader's own settings of IPython and Matplotlib must not reach the notebooks, and nothing is
+# written to a home folder, which may be read-only.
 export IPYTHONDIR := $(CURDIR)/$(VENV)/ipython
+export MPLCONFIGDIR := $(CURDIR)/$(VENV)/matplotlib
 KERNEL_CONFIG := $(VENV)/ipython/profile_default/ipython_kernel_config.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv book test unit hygiene nbval site-test lint types format bench notebooks constraints clean distclean
+.PHONY: help venv book test unit hygiene nbval site-test lint types format bench stress gpu notebooks constraints clean distclean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -26,14 +28,17 @@ $(VENV)/.requirements: requirements.txt constraints.txt
 	  echo "This project needs Python 3.11 or newer, and '$(PYTHON)' is older or missing: name another one, as in 'make book PYTHON=python3.12'." >&2; exit 1; }
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
-	@# Now, so that no notebook pays for it with a line on stderr.
-	$(PY) -c "import matplotlib.font_manager"
 	@# A kernel on this machine talks to this machine: its warning about that would drown the log.
 	mkdir -p $(dir $(KERNEL_CONFIG))
 	echo 'c.IPKernelApp.log_level = "ERROR"' > $(KERNEL_CONFIG)
 	touch $@
 
-$(VENV)/.package: $(VENV)/.requirements pyproject.toml
+# Matplotlib's list of fonts: now, so that no notebook pays for it with a line on stderr.
+$(VENV)/.fonts: $(VENV)/.requirements
+	$(PY) -c "import matplotlib.font_manager"
+	touch $@
+
+$(VENV)/.package: $(VENV)/.requirements $(VENV)/.fonts pyproject.toml setup.py
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	$(PY) -m pip check --disable-pip-version-check
 	touch $@
@@ -58,8 +63,9 @@ notebooks: venv
 # The cheap checks first. nbval does not compare a cell that was never run: hygiene refuses such a cell.
 test: unit hygiene nbval
 
+# make unit TESTS=tests/test_cli.py   some of them
 unit: venv
-	$(PY) -m pytest --ignore=tests/test_book.py
+	$(PY) -m pytest --ignore=tests/test_book.py $(TESTS)
 
 hygiene: venv
 	$(PY) -m pytest tests/test_book.py
@@ -87,6 +93,22 @@ format: venv
 bench: venv
 	@for script in bench/bench_*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
 
+# make stress   random cells, certificates beside an independent rank: CELLS=20000 SEED=1 JOBS=2 KINDS="..." ONLY=kind:number
+CELLS ?= 2000
+SEED  ?= 1
+JOBS  ?= 2
+stress: venv
+	$(PY) -m stress --cells $(CELLS) --seed $(SEED) --jobs $(JOBS) --kinds "$(KINDS)" --only "$(ONLY)"
+
+
+# make gpu   on a machine with CUDA: the tests that need it, then a record into book/evidence
+RECORD ?= book/evidence/cuda-$(shell date -u +%Y-%m-%d-%H%M).json
+gpu: venv
+	@$(PY) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || { \
+	  echo "PyTorch sees no CUDA device on this machine, so there is nothing that make gpu could test or record." >&2; exit 2; }
+	$(PY) -m pytest -m cuda tests
+	$(PY) -m gru_sym gpu --record $(RECORD)
+
 # ------------------------------------------------------------------------------------------- housekeeping
 
 # Needs `uv`. Resolves for every supported Python and system at once.
@@ -97,7 +119,7 @@ constraints:
 
 # make clean   removes what the builds and tests left; the environment stays
 clean:
-	rm -rf _build .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf _build build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name $(VENV) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean

@@ -9,8 +9,8 @@
 >>> effective_count(cell("gru.pytorch")).effective
 3*m*n + 3*n**2 + 4*n
 
-The names from `effective_count` on are read when they are first asked for: `import gru_sym` loads
-SymPy and nothing heavier.
+Each name is read when it is first asked for, and what it needs with it: SymPy, and nothing heavier
+before a name that runs something.
 """
 
 from __future__ import annotations
@@ -18,18 +18,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gru_sym.cells import Cell, Parameter
-from gru_sym.language.errors import CellError
-from gru_sym.layers import Layer
-from gru_sym.lookup import UnknownCell, catalogue, cell
-
 if TYPE_CHECKING:
+    from gru_sym.cells import Cell, Parameter
     from gru_sym.certificates.effective import effective_count
     from gru_sym.certificates.finding import redundancy
     from gru_sym.codegen.routine import generate
     from gru_sym.codegen.source import source
     from gru_sym.equivalence import equivalent
+    from gru_sym.language.errors import CellError
+    from gru_sym.layers import Layer
     from gru_sym.libraries.pytorch_merging import merge_biases
+    from gru_sym.lookup import UnknownCell, catalogue, cell
 
 __all__ = [
     "Cell",
@@ -49,6 +48,13 @@ __all__ = [
 __version__ = "0.1.0"
 
 _LATER = {
+    "Cell": "gru_sym.cells",
+    "CellError": "gru_sym.language.errors",
+    "Layer": "gru_sym.layers",
+    "Parameter": "gru_sym.cells",
+    "UnknownCell": "gru_sym.lookup",
+    "catalogue": "gru_sym.lookup",
+    "cell": "gru_sym.lookup",
     "effective_count": "gru_sym.certificates.effective",
     "equivalent": "gru_sym.equivalence",
     "generate": "gru_sym.codegen.routine",
@@ -56,7 +62,7 @@ _LATER = {
     "redundancy": "gru_sym.certificates.finding",
     "source": "gru_sym.codegen.source",
 }
-"""Where a name is defined that is imported only when it is asked for."""
+"""Where each name is defined."""
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
@@ -32,16 +32,25 @@ class Parameter:
 
     Attributes
     ----------
-    name : as in the equations.
+    name : as in the equations, or with the layer's ending.
     shape : SymPy sizes: (rows, columns) of a matrix, (rows,) of a vector, () of a scalar.
     role : input kernel, recurrent kernel, bias, peephole, projection or scale.
     gate : the gate or state whose equation it stands in.
+    in_cell : its name in the equations; of a layer's "W_ir_l1_reverse" it is "W_ir".
+    level, direction : of a layer, from 0 on; direction 1 reads the sequence backwards.
     """
 
     name: str
     shape: tuple[sp.Expr, ...]
     role: str
     gate: str
+    in_cell: str = field(default="", repr=False)
+    level: int = field(default=0, repr=False)
+    direction: int = field(default=0, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.in_cell:
+            object.__setattr__(self, "in_cell", self.name)
 
     @property
     def count(self) -> sp.Expr:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import keyword
 import operator
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import sympy as sp
@@ -76,8 +78,14 @@ class Layer:
                 f"{self.num_layers} already names a size of {self.cell.name}; name the number "
                 f"of layers otherwise"
             )
+        taken = {state.name for state in self._initial_states()} & {*self.cell.program.parameters}
+        if self.learn_initial_state and taken:
+            raise ValueError(
+                f"{min(taken)} is a parameter of {self.cell.name}; a trained initial state of that "
+                f"name would be a second one"
+            )
         if self.num_layers != 1:
-            self._input_above()
+            self.input_above()
 
     def _flags(self) -> tuple[bool, ...]:
         sharing = (self.share_directions, self.share_layers)
@@ -111,42 +119,61 @@ class Layer:
         """How many of them are biases."""
         return self._evaluate("biases", sizes)
 
-    @property
+    @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """Every array of a stack of known height, named `W_ir_l0`, `W_ir_l0_reverse`, ...
 
         >>> from gru_sym import cell
-        >>> [(p.name, p.shape) for p in Layer(cell("rnn.elman"), num_layers=2).parameters][3]
-        ('W_l1', (n, n))
+        >>> parameter = Layer(cell("rnn.elman"), num_layers=2).parameters[3]
+        >>> parameter.name, parameter.shape, parameter.in_cell, parameter.level
+        ('W_l1', (n, n), 'W', 1)
         """
         if not isinstance(self.num_layers, int):
             raise ValueError(
                 f"the parameters of {self.num_layers} layers cannot be listed; give a number"
             )
-        suffixes = ("", "_reverse")[: 1 if self.share_directions else self.directions]
-        found = []
-        for level in range(self._distinct_layers()):
-            for suffix in suffixes:
-                for parameter in self.cell.parameters:
-                    shape = parameter.shape if level == 0 else self._above(parameter.shape)
-                    name = f"{parameter.name}_l{level}{suffix}"
-                    found.append(replace(parameter, name=name, shape=shape))
+        found = [
+            self._placed(parameter, level, direction)
+            for level in range(self._distinct_layers())
+            for direction in range(1 if self.share_directions else self.directions)
+            for parameter in self.cell.parameters
+        ]
         if self.learn_initial_state:
-            found.extend(self._initial_state_parameters(self.num_layers))
+            found += [
+                self._placed(state, level, direction)
+                for level in range(self.num_layers)
+                for direction in range(self.directions)
+                for state in self._initial_states()
+            ]
         return tuple(found)
 
-    def _initial_state_parameters(self, num_layers: int) -> list[Parameter]:
+    def _placed(self, parameter: Parameter, level: int, direction: int) -> Parameter:
+        """A parameter of the cell at its place in the layer."""
+        return replace(
+            parameter,
+            name=parameter.name + suffix(level, direction),
+            shape=parameter.shape if level == 0 else self._above(parameter.shape),
+            level=level,
+            direction=direction,
+        )
+
+    def _initial_states(self) -> list[Parameter]:
+        """The states before the first step, of one cell."""
+        shapes = self.cell.sizes.shapes
         return [
-            Parameter(
-                f"{state}0_l{level}{suffix}",
-                (size_expression(self.cell.sizes.shapes[state][0]),),
-                "initial state",
-                state,
-            )
-            for level in range(num_layers)
-            for suffix in ("", "_reverse")[: self.directions]
+            Parameter(f"{state}0", (size_expression(shapes[state][0]),), "initial state", state)
             for state in self.cell.states
         ]
+
+    def sizes_at(self, level: int, sizes: Mapping[str, int]) -> dict[str, int]:
+        """The sizes of the cell at a level, in numbers: above the first the input is another.
+
+        >>> from gru_sym import cell
+        >>> Layer(cell("rnn.elman"), 2, bidirectional=True).sizes_at(1, {"m": 8, "n": 16})
+        {'m': 32, 'n': 16}
+        """
+        above = self.input_above() if level else {}
+        return {**sizes, **{str(size): int(put.subs(sizes)) for size, put in above.items()}}
 
     def _evaluate(self, what: str, sizes: dict[str, SizeValue]) -> SizeValue:
         """The count, weights or biases; the number of layers may be given only now."""
@@ -154,23 +181,18 @@ class Layer:
         if isinstance(self.num_layers, sp.Symbol) and isinstance(layers, int) and layers >= 1:
             rest = {name: size for name, size in sizes.items() if name != str(self.num_layers)}
             return replace(self, num_layers=layers)._evaluate(what, rest)
-        extra = sp.Integer(0) if what == "biases" else self._initial_states()
-        total = self._total(getattr(self.cell, what)(), extra)
-        return evaluate(total, sizes, self.size_names, self.cell.name)
+        total = self._total(sp.sympify(getattr(self.cell, what)()), self._distinct_layers())
+        if self.share_directions:
+            total = total / self.directions
+        if self.learn_initial_state and what != "biases":
+            initial = sp.Add(*(state.count for state in self._initial_states()))
+            total += self._total(initial, self.num_layers)
+        return evaluate(sp.expand(total), sizes, self.size_names, self.cell.name)
 
-    def _total(self, formula: SizeValue, extra: sp.Expr) -> sp.Expr:
-        """The first layer, the others, and what does not depend on the input."""
-        first = sp.sympify(formula)
-        sets = 1 if self.share_directions else self.directions
-        above = self._distinct_layers() - 1
-        upper = first if above == 0 else first.subs(self._input_above(), simultaneous=True)
-        return sp.expand(sets * (first + above * upper) + extra)
-
-    def _initial_states(self) -> sp.Expr:
-        if not self.learn_initial_state:
-            return sp.Integer(0)
-        sizes = [size_expression(self.cell.sizes.shapes[state][0]) for state in self.cell.states]
-        return self.num_layers * self.directions * sp.Add(*sizes)
+    def _total(self, formula: sp.Expr, layers: Any) -> sp.Expr:
+        """What a cell has, over so many layers in all directions."""
+        upper = formula.subs(self.input_above(), simultaneous=True) if layers != 1 else formula
+        return self.directions * (formula + (layers - 1) * upper)
 
     def _distinct_layers(self) -> Any:
         """How many layers hold parameters of their own."""
@@ -181,18 +203,32 @@ class Layer:
 
     def _above(self, shape: tuple[sp.Expr, ...]) -> tuple[sp.Expr, ...]:
         """A shape in the layers above the first."""
-        return tuple(size.subs(self._input_above(), simultaneous=True) for size in shape)
+        return tuple(size.subs(self.input_above(), simultaneous=True) for size in shape)
 
-    def _input_above(self) -> dict[sp.Expr, sp.Expr]:
-        """What the input size becomes above the first layer."""
+    def input_above(self) -> dict[sp.Expr, sp.Expr]:
+        """What the input size becomes above the first layer, for the input and what has its size.
+
+        A state that keeps the input (`p' = x`, `p: m`) thus has the size of its own layer's input.
+        Only the output state cannot grow so: a layer would hand on ever more numbers.
+        """
         shapes = self.cell.sizes.shapes
-        size = size_expression(shapes[INPUT][0])
-        tied = {shapes[state][0] for state in self.cell.states}
-        if shapes[INPUT][0] in tied or size.is_Integer:
-            if size != self.output_size:
-                raise ValueError(
-                    f"{self.cell.name} cannot be stacked: its input has size {size}, but the "
-                    f"layer below hands on {self.output_size} numbers"
-                )
+        size, output = shapes[INPUT][0], shapes[self.cell.output][0]
+        if size != output and isinstance(size, str):
+            return {size_expression(size): self.output_size}
+        if size_expression(size) == self.output_size:
             return {}
-        return {size: self.output_size}
+        because = (
+            f"since {INPUT} and {self.cell.output} have one size, {size}, in the cell"
+            if size == output
+            else f"since the cell declares {INPUT} to have size {size}"
+        )
+        raise ValueError(
+            f"{self.cell.name} cannot be stacked{' in both directions' * self.bidirectional}: the "
+            f"layers above the first would read {self.output_size} numbers and can only read "
+            f"{size}, {because}"
+        )
+
+
+def suffix(level: int, direction: int) -> str:
+    """What a layer adds to the names of its cell: `suffix(0, 1)` is "_l0_reverse"."""
+    return f"_l{level}{'_reverse' * direction}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 
 from gru_sym.cells import Cell
@@ -44,8 +46,7 @@ class Catalogue(Mapping[str, Cell]):
     def _cell(self, name: str) -> Cell:
         names = list(self)
         if name not in names:
-            near = difflib.get_close_matches(str(name), names, n=1)
-            advice = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+            advice = _advice(str(name), names)
             raise UnknownCell(f"there is no cell {name} in the catalogue; {advice}")
         return Cell((self.folder / f"{name}.cell").read_text(encoding="utf-8"), name)
 
@@ -58,7 +59,57 @@ def cell(name: str) -> Cell:
 
     >>> cell("gru.pytorch").count(m=8, n=16)
     1248
+    >>> cell("rnn.keras")
+    Traceback (most recent call last):
+    gru_sym.lookup.UnknownCell: there is no cell rnn.keras in the catalogue; there are rnn.elman,
+    rnn.pytorch, and of keras gru.keras, gru.keras_reset_before, lstm.keras
 
-    Raises `UnknownCell`, a `KeyError`, with the nearest id.
+    Raises `UnknownCell`, a `KeyError`, with the id that was meant or with what there is of its
+    family and its library: never with the cell of another one as if it were the same.
     """
     return catalogue[name]
+
+
+def _advice(name: str, names: Sequence[str]) -> str:
+    """Which cell was meant, if only the spelling is wrong; else what there is of its kind."""
+    words = {other: _words(other) for other in names}
+    given = _words(name)
+    family = [other for other in names if words[other][:1] == given[:1]]
+    variants = {"_".join(words[other][1:]): other for other in family}
+    meant = [other for other in names if sorted(words[other]) == sorted(given)]
+    meant += [variants[near] for near in _misspelt("_".join(given[1:]), variants)]
+    if meant:
+        return f"did you mean {meant[0]}?"
+    kinds = {word: [n for n in names if word in words[n] and n not in family] for word in given}
+    others = {word: ", ".join(found) for word, found in kinds.items() if found}
+    if others and not family:
+        return "; ".join(f"of {word} there are {found}" for word, found in others.items())
+    also = "".join(f", and of {word} {found}" for word, found in others.items())
+    return f"there are {', '.join(family or names)}{also}"
+
+
+def _words(name: str) -> list[str]:
+    """The family, then the words of the variant, its library first."""
+    return re.findall(r"[^\W_]+", name.casefold())
+
+
+def _misspelt(word: str, known: Iterable[str]) -> list[str]:
+    """Of the known words those that this one is with a slip of the pen, and not another word.
+
+    Short words are close to each other as they stand: flax, flux and lux are three libraries.
+
+    >>> _misspelt("torch", ["pytorch", "keras"]), _misspelt("kreas", ["keras"])
+    (['pytorch'], ['keras'])
+    >>> _misspelt("flax", ["flux"]), _misspelt("dey_salem_4", ["dey_salem_3"])
+    ([], [])
+    """
+    found = [k for k in known if sorted(k) == sorted(word) or _once(k) == _once(word)]
+    if len(word) >= 5:
+        long = [k for k in known if len(k) >= 5 and re.findall(r"\d", k) == re.findall(r"\d", word)]
+        found += difflib.get_close_matches(word, long, n=1, cutoff=0.8)
+    return list(dict.fromkeys(found))
+
+
+def _once(word: str) -> str:
+    """A word without its doubled letters."""
+    return "".join(letter for letter, _ in groupby(word))

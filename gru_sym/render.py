@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ import sympy as sp
 
 from gru_sym.cells import Cell, Parameter, SizeValue
 from gru_sym.latex import LatexWriter, alike, plain_latex
+
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,43 @@ def formula_latex(formula: sp.Expr) -> str:
     names = {symbol.name: symbol for symbol in sp.sympify(formula).free_symbols}
     plain = alike(names, lambda name: {sp.latex(names[name])})
     return str(sp.latex(formula, symbol_names={names[p]: plain_latex(p) for p in plain}))
+
+
+def factored(formula: SizeValue) -> str | None:
+    """A count as people write it, its common factor in front; None if it has none above 1.
+
+    >>> m, n = sp.symbols("m n")
+    >>> factored(3 * m * n + 3 * n**2 + 6 * n)
+    '3(n² + nm + 2n)'
+    >>> factored(m * n + n**2 + 2 * n) is None
+    True
+    """
+    formula = sp.expand(formula)
+    symbols = sorted(formula.free_symbols, key=lambda s: (s.name != "n", s.name != "m", s.name))
+    if not symbols:
+        return None
+    terms = [(powers, int(c)) for powers, c in sp.Poly(formula, *symbols).terms()]
+    common = math.gcd(*(c for _, c in terms))
+    if common == 1 or len(terms) == 1:
+        return None
+    names = [symbol.name for symbol in symbols]
+    terms.sort(key=lambda term: (sum(term[0]), term[0]), reverse=True)  # n² + nm + n
+    first, *others = [(c < 0, _monomial(abs(c) // common, names, powers)) for powers, c in terms]
+    inner = "-" * first[0] + first[1]
+    inner += "".join((" - " if negative else " + ") + text for negative, text in others)
+    return f"{common}({inner})"
+
+
+def _monomial(coefficient: int, names: Sequence[str], powers: Sequence[int]) -> str:
+    """2n, nm or n²; with a name of several letters, 2·hidden."""
+    parts = [
+        name + (str(power).translate(SUPERSCRIPTS) if power > 1 else "")
+        for name, power in zip(names, powers, strict=True)
+        if power
+    ]
+    if coefficient != 1 or not parts:
+        parts.insert(0, str(coefficient))
+    return ("" if all(len(name) == 1 for name in names) else "·").join(parts)
 
 
 def parameter_table(cell: Cell) -> Table:
@@ -129,7 +169,12 @@ def equation_table(cells: Iterable[Cell], gate: str | Sequence[str]) -> Table:
 
 def cell_text(cell: Cell) -> str:
     """A cell as a terminal shows it: title, source, equations, parameters, count."""
-    return f"{cell}\n\n{parameter_table(cell)}"
+    table = str(parameter_table(cell))
+    short = factored(cell.count())
+    if short:
+        *_, total = table.splitlines()
+        table += f"\n{'= ':>{total.index(str(cell.count()))}}{short}"
+    return f"{cell}\n\n{table}"
 
 
 def _gate(writer: LatexWriter, names: str) -> Math:

@@ -23,12 +23,20 @@ Rule = Callable[[NotebookNode], list[str]]
 MAX_LINES = 20
 MAX_MEDIAN_LINES = 8
 
-# Home, work and temporary folders, and addresses of objects: none is the same on another machine.
+# Absolute paths, home folders and addresses of objects: none is the same on another machine. A
+# fraction, a relative path or a web address has something before its slash; a device is everywhere.
 MACHINE_PATH = re.compile(
-    r"(?<![\w.:/~-])/(?:root|home|Users|work|tmp|opt|mnt|usr|var|private|builds)/[\w.~-]+"
-    r"|\b[A-Za-z]:\\\\?Users\b"
-    r"|\bat 0x[0-9a-f]{6,}"
-    r"|site-packages/"
+    r"""
+      (?<![\w.)\]}$~/-]) (?!/dev/(?:null|full|std(?:in|out|err))\b)
+      (?: /[^\W\d][\w.+@~-]* (?:/[\w.+@~-]+)+
+        | /(?:bin|etc|home|lib|Library|mnt|opt|root|run|srv|sys|tmp|Users|usr|var|Volumes)\b
+        | ~/[\w.] )
+    | \bfile:/
+    | \b[A-Za-z]: (?: /[\w.] | \\+[\w.-]+ (?=[\\\s"'`),;]|$) )
+    | \bat\ 0x[0-9A-Fa-f]{6,}
+    | (?:site|dist)-packages[/\\]
+    """,
+    re.VERBOSE | re.MULTILINE,
 )
 CLAIM = re.compile(r"\bC(?:[1-9]|1[01])\b")
 CLAIM_TEST = re.compile(r"^\s*def test_c(\d+)_", re.MULTILINE)

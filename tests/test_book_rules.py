@@ -61,6 +61,22 @@ INVALID.cells[0].outputs = [{"output_type": "telepathy"}]
 OTHER_KERNEL = deepcopy(GOOD)
 OTHER_KERNEL.metadata.kernelspec.name = "my-env"
 
+PATHS = [
+    *"/home/me/x.csv /Users/me/project /srv/x /data/x /scratch/me/x /workspace/x".split(),
+    *"/content/x /kaggle/x /app/x.py /nix/store /Library /Volumes /etc /run /dev/shm/x".split(),
+    *"/opt/x-1.2/lib ~/x file:///home/me/x file:///x C:/Users/me c:/x".split(),
+    *r"C:\Users\me D:\data D:\data\x.csv E:\\x".split(),
+    "/usr/lib/python3/dist-packages/x",
+]
+NOT_PATHS = [
+    *"a/b a/b/c m/2/n (m+n)/n/m 1/2/x and/or tanh(1)/x/y {m}/k/n $m$/k/n x[t]/n/m".split(),
+    *"https://example.org/home/me/x http://a.b/c/d book/data/x.csv ../book/x/y ./x/y".split(),
+    *"</div></b> application/json/x /dev/null /dev/full / // 0xFFFFFFFF $f:X\\to{}Y$".split(),
+    r"$F:\mathbb{R}^n\to\mathbb{R}$",
+    *"Table~3/4 $a=~n/m$".split(),
+    "at 0x",
+]
+
 # rule -> notebooks that it must refuse, and nothing but the fault in each.
 BAD: dict[str, list[NotebookNode]] = {
     "is_valid": [INVALID],
@@ -76,11 +92,11 @@ BAD: dict[str, list[NotebookNode]] = {
         notebook(code("int('1')", 1, tags=("raises-exception",))),
     ],
     "no_machine_traces": [
-        notebook(code("open('/home/me/x.csv')", 1)),
-        notebook(code("open('C:\\\\Users\\\\me')", 1)),
-        notebook(new_markdown_cell("see /Users/me/project")),
+        *(notebook(new_markdown_cell(f"see {path} there")) for path in PATHS),
+        *(notebook(code(f"open({path!r})", 1)) for path in PATHS),
         notebook(code("f()", 1, stream("read /tmp/abc123\n"))),
         notebook(code("f", 1, shown(text_plain="<function f at 0x7f0a1b2c3d4e>"))),
+        notebook(code("f", 1, shown(text_plain="<function f at 0x7F0A1B2C3D4E>"))),
         notebook(code("f", 1, shown(text_html="<a href='/var/me/a'>"))),
         notebook(code("f()", 1, error()), code("g", 2, stream(".../site-packages/torch/nn.py"))),
     ],
@@ -121,6 +137,12 @@ def test_rule_passes_a_good_notebook(name: str):
 @pytest.mark.parametrize(("name", "number"), [(n, i) for n in BAD for i in range(len(BAD[n]))])
 def test_rule_refuses_a_bad_notebook(name: str, number: int):
     assert RULES[name](BAD[name][number])
+
+
+@pytest.mark.parametrize("text", NOT_PATHS)
+def test_what_is_no_path_of_a_machine(text: str):
+    nb = notebook(new_markdown_cell(f"{text} {text}"), code(f"print({text!r})", 1, stream(text)))
+    assert book_rules.no_machine_traces(nb) == []
 
 
 def test_faults_say_where():

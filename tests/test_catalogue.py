@@ -73,6 +73,31 @@ def test_unknown_ids_suggest_the_nearest():
     assert catalogue.get("gru.torch") is None and "gru.torch" not in catalogue
 
 
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("gru.kreas", "did you mean gru.keras?"),
+        ("GRU.PyTorch", "did you mean gru.pytorch?"),
+        ("pytorch.gru", "did you mean gru.pytorch?"),
+        ("rnn.elmann", "did you mean rnn.elman?"),
+        # Another library or family is no misspelling of this one.
+        ("gru.onnx", "there are gru.answer, gru.cho2014, "),
+        ("gru.lux", "there are gru.answer, "),
+        ("gru.flax", "gru.pytorch, and of flax minimal.mgu_flax"),
+        ("gru.dey_salem_4", "there are gru.answer, "),
+        ("rnn.keras", "there are rnn.elman, rnn.pytorch, and of keras gru.keras, gru.keras_reset"),
+        ("crnn.pytorch", "of pytorch there are gru.pytorch, lstm.pytorch, rnn.pytorch"),
+        ("keras", "of keras there are gru.keras, gru.keras_reset_before, lstm.keras"),
+        ("nope", "there are gru.answer, "),
+    ],
+)
+def test_an_unknown_id_is_never_taken_for_another_library_s_or_family_s(name, advice):
+    with pytest.raises(UnknownCell) as caught:
+        cell(name)
+    assert advice in str(caught.value)
+    assert "did you mean" in advice or "did you mean" not in str(caught.value)
+
+
 def test_adding_a_cell_is_adding_a_file(tmp_path):
     shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)
     (tmp_path / "own.tiny.cell").write_text("# Mine\n# source: me\n\nh' = tanh(W @ x)\n")

@@ -154,7 +154,7 @@ def test_the_formula_for_all_sizes_is_the_exact_rank_at_each(name):
 
 def test_a_large_certificate():
     """98,816 of 99,072: the rank itself, not the formula."""
-    rank = exact_rank(cell("gru.pytorch"), 98_816, m=128, n=128)
+    rank = exact_rank(cell("gru.pytorch"), expected=98_816, m=128, n=128)
     assert rank.proved and rank.rank == 98_816
 
 
@@ -174,13 +174,13 @@ def test_the_exact_rank_of_any_cell_is_its_float_rank(text):
     assert int(c.count(**sizes)) - int(redundancy(c).count(**sizes)) >= numerical.rank
 
 
-def test_dependent_arguments_are_not_certified():
-    """sigmoid(a) and sigmoid(2 a) satisfy a relation: nothing may be claimed from random values."""
-    c = Cell("z = sigmoid(W @ x)\nr = sigmoid(2 * (W @ x))\nh' = z * r")
-    rank = exact_rank(c, m=1, n=1)
-    assert not rank.proved and "independent" in rank.reason
-    count = effective_count(c, m=1, n=1)
-    assert not count.certified and count.lower <= count.upper and "independent" in count.scope
+def test_dependent_arguments_share_their_exponential():
+    """sigmoid(a) and sigmoid(2 a) satisfy a relation: independent values would count V twice."""
+    c = Cell("z = sigmoid(W @ x)\nr = sigmoid(2 * (W @ x))\nh' = z * r * a + b * r + d")
+    assert effective_count(c).certified and effective_count(c).redundant == 0
+    # With e = exp(a): z = e / (1 + e) and 1 - z, so the three terms below are one and a constant.
+    one = Cell("h' = a * sigmoid(W @ x) + b * exp(W @ x) * sigmoid(-(W @ x)) + d")
+    assert exact_rank(one, m=2, n=2).rank == 4 + 2 * 2
 
 
 def test_equal_arguments_share_their_value():
@@ -201,19 +201,29 @@ def test_what_no_family_explains_is_a_number_with_bounds():
 def test_sizes_are_checked():
     with pytest.raises(ValueError, match="no size q"):
         effective_count(cell("gru.pytorch"), q=1)
-    with pytest.raises(ValueError, match="a number for every size"):
-        effective_count(Layer(cell("gru.pytorch"), 2))
+    with pytest.raises(ValueError, match="positive integer"):
+        effective_count(Layer(cell("gru.pytorch"), 2), m=0, n=1)
 
 
 LOW_RANK = "h' = tanh(A @ (B @ x) + U @ h)"
 
 
-def test_a_formula_tried_on_a_grid_is_a_bound_and_says_so():
+def test_a_formula_keeps_its_condition():
     count = effective_count(Cell(LOW_RANK))
     k = sp.Symbol("k")
     assert sp.expand(count.effective - (k * (m + n) - k**2 + n**2)) == 0
-    assert not count.certified and "exact rank at m, n, k up to 3" in count.scope
-    assert "k is at most Min(m, n)" in count.scope and str(count).startswith("at most")
+    assert count.certified and count.condition == "k is at most Min(m, n)"
+    assert "for k is at most Min(m, n)" in str(count)
+
+
+def test_a_bound_in_symbols_holds_at_all_sizes():
+    """Without a proof for all sizes; the inner size may be larger than those around it."""
+    count = effective_count(Cell("h' = A @ relu(B @ (C @ x) + U @ h + b)"))
+    assert not count.certified and count.lower == 0
+    for values in ((1, 1, 1, 9), (2, 3, 4, 9), (3, 1, 2, 1)):
+        at = dict(zip(("m", "n", "k", "k2"), values, strict=True))
+        bound = count.upper.subs({sp.Symbol(name): value for name, value in at.items()})
+        assert 0 <= bound <= count.stored.subs({sp.Symbol(q): v for q, v in at.items()})
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3, 4])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import subprocess
 import sys
-from pathlib import Path
+from decimal import Decimal
 
 import pytest
 import sympy as sp
@@ -14,7 +15,7 @@ import torch
 from cells import cell_texts
 from hypothesis import given, settings
 
-from gru_sym import catalogue
+from gru_sym import Cell, CellError, Layer, catalogue, cell, effective_count
 from gru_sym.__main__ import main
 
 LOW_RANK_GRU = """\
@@ -56,10 +57,15 @@ def test_the_issue_s_own_examples(run):
 def test_sizes_of_any_length(run):
     answer = json.loads(run("count", "gru.pytorch", "-m", "65536", "-n", "65536", "--json")[1])
     assert answer["count"] == 25_770_196_992
-    long = "9" * 6000
-    value = int("9" * 3000) * 10**3000 + int("9" * 3000)
-    out = run("count", "rnn.elman", "-m", "1", "-n", long, "--json")[1]
-    assert json.loads(out)["count"] == value**2 + 2 * value
+    value = 10**6000 - 1
+    out = run("count", "rnn.elman", "-m", "1", "-n", "9" * 6000, "--json")[1]
+    assert json.loads(out, parse_int=Decimal)["count"] == value**2 + 2 * value
+
+
+def test_python_s_limit_for_long_numbers_is_as_it_was(run):
+    limit = sys.get_int_max_str_digits()
+    assert limit and run("count", "gru.pytorch")[0] == 0 and run("count", "nosuch")[0] == 2
+    assert sys.get_int_max_str_digits() == limit
 
 
 def test_an_own_cell_on_standard_input(run):
@@ -101,6 +107,30 @@ def test_without_sizes_the_formula(run):
     assert json.loads(run("count", "rnn.elman", "--json")[1])["count"] is None
 
 
+@pytest.mark.parametrize(
+    ("words", "factored"),
+    [
+        (("gru.pytorch",), "3(n² + nm + 2n)"),
+        (("lstm.pytorch",), "4(n² + nm + 2n)"),
+        (("gru.dey_salem", "--layers", "2"), "3(3n² + nm + 2n)"),
+        (("rnn.elman",), None),
+        (("lstm.projected",), None),
+    ],
+)
+def test_the_count_as_people_write_it(run, words, factored):
+    """Beside the expanded one, in text and in JSON, with sizes and without."""
+    answer = json.loads(run("count", *words, "--json")[1])
+    assert answer["factored"] == factored
+    beside = f"{answer['formula']}\n" + (f"= {factored}\n" if factored else "")
+    assert run("count", *words)[1] == beside
+    sizes = ("-m", "8", "-n", "16", *(("--set", "p=3") if "p" in answer["formula"] else ()))
+    assert f"\n= {beside}" in run("count", *words, *sizes)[1]
+    if len(words) == 1:
+        shown = run("show", *words)[1]
+        assert (f"= {factored}\n" if factored else f"  {answer['formula']}\n") in shown[-40:]
+        assert json.loads(run("show", *words, "--json")[1])["factored"] == factored
+
+
 def test_list_and_show(run):
     listed = run("list")[1]
     assert all(name in listed for name in catalogue)
@@ -127,6 +157,29 @@ def test_effective(run):
     assert out.count("occur only as their sum") == 4
 
 
+def test_effective_of_a_stack(run):
+    words = ("effective", "rnn.pytorch", "-m", "1", "-n", "1", "--layers", "2")
+    answer = json.loads(run(*words, "--json")[1])
+    count = effective_count(Layer(cell("rnn.pytorch"), 2), m=1, n=1)
+    assert (answer["stored"], answer["effective"]) == (8, 6) == (count.stored, count.effective)
+    assert answer["certified"] is True and answer["scope"] == count.scope
+    assert (answer["layers"], answer["bidirectional"]) == (2, False)
+    assert answer["formula"] == "m*n + 3*n**2 + 4*n"
+    words = ("effective", "rnn.pytorch", "-m", "1", "-n", "1", "--bidirectional")
+    count = effective_count(Layer(cell("rnn.pytorch"), bidirectional=True), m=1, n=1)
+    assert str(count) in run(*words)[1]  # which says for which sizes it is proved
+
+
+def test_effective_of_one_layer_is_not_that_of_the_cell(run):
+    """A layer begins at zero: a scale of the hidden state cannot be seen from outside."""
+    words = ("effective", "-", "-m", "1", "-n", "1", "--json")
+    text = "c' = U @ c + W @ x\nh' = V @ c'"
+    of_the_cell = json.loads(run(*words, stdin=text)[1])
+    of_a_layer = json.loads(run(*words, "--layers", "1", stdin=text)[1])
+    assert (of_the_cell["effective"], of_the_cell["layers"]) == (3, None)
+    assert (of_a_layer["effective"], of_a_layer["layers"]) == (2, 1)
+
+
 def test_effective_of_sizes_too_large_to_allocate(run):
     answer = json.loads(run("effective", "gru.pytorch", "-m", "65536", "-n", "65536", "--json")[1])
     assert answer["redundant"] == 131_072 and answer["certified"] is True
@@ -140,6 +193,12 @@ BAD = [
     (("frobnicate",), "invalid choice"),
     (("count",), "required: CELL"),
     (("count", "gru.torch"), "did you mean gru.pytorch?"),
+    (("effective", "gru.pytorch", "--layers", "0"), "positive whole number"),
+    (("effective", "gru.pytorch", "--steps", "-3"), "unrecognized arguments: --steps -3"),
+    (("list", "--layers", "2"), "unrecognized arguments: --layers 2"),
+    (("show", "gru.pytorch", "-m", "8"), "unrecognized arguments: -m 8"),
+    (("effective", "h.cell", "--layers", "2"), "h.cell cannot be read"),
+    (("effective", "lstm.projected", "-m", "8", "-n", "4", "--layers", "2"), "needs --set p=SIZE"),
     (("count", "no/such.cell"), "cannot be read: No such file"),
     (("count", "/"), "cannot be read: Is a directory"),
     (("count", "gru.pytorch", "-m", "0", "-n", "1"), "positive whole number"),
@@ -173,21 +232,10 @@ def test_a_byte_order_mark_and_a_long_file(run, tmp_path):
     assert "a cell has at most 200000 characters" in run("count", str(path))[2]
 
 
-def test_odd_arguments_and_streams(run, monkeypatch):
+def test_odd_arguments(run):
     assert "cannot be read" in run("count", "a" * 300 + ".cell")[2]
     assert "did you mean" in run("count", "gru.pytorch" + "h" * 3)[2]
     assert "CELL is empty" in run("count", "")[2]
-    closed = shell(f"{sys.executable} -m gru_sym count - <&-")
-    assert (closed.returncode, closed.stdout) == (2, "")
-    assert closed.stderr.count("\n") == 1
-    if Path("/dev/full").exists():
-        full = shell(f"{sys.executable} -m gru_sym list > /dev/full")
-        assert full.returncode == 2
-        assert "cannot be written" in full.stderr
-
-
-def shell(command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)  # noqa: S607
 
 
 def test_bytes_that_are_no_text(run, tmp_path):
@@ -212,31 +260,23 @@ def test_any_cell_counts_the_same_from_standard_input(text):
         sys.stdin, sys.stdout = stdin, stdout
 
 
-def process(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "gru_sym", *arguments], capture_output=True, text=True, **options
-    )
+FRAMEWORKS = ["torch", "numpy", "matplotlib", "flint"]
 
 
-def test_as_a_process():
-    assert process("count", "gru.pytorch", "-m", "8", "-n", "16").stdout.startswith("1248 ")
-    refused = process("count", "gru.torch")
-    assert refused.returncode == 2 and refused.stdout == "" and "Traceback" not in refused.stderr
-
-
-def test_a_reader_that_goes_away_is_no_error():
-    writer = subprocess.Popen(
-        [sys.executable, "-m", "gru_sym", "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    writer.stdout.close()
-    assert (writer.stderr.read(), writer.wait()) == (b"", 0)
-    writer.stderr.close()
-
-
-@pytest.mark.parametrize("heavy", ["torch", "numpy", "matplotlib", "flint"])
-def test_import_loads_nothing_heavier_than_sympy(heavy):
-    code = f"import sys, gru_sym, gru_sym.__main__; sys.exit({heavy!r} in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+@pytest.mark.parametrize(
+    ("imported", "heavy"),
+    [
+        ("import gru_sym, gru_sym.__main__", ["sympy"]),
+        (
+            "from gru_sym import Cell, Layer, catalogue; import gru_sym.cli.effective",
+            ["torch", "numpy", "matplotlib", "flint"],
+        ),
+    ],
+)
+def test_import_loads_nothing_heavy(imported, heavy):
+    code = f"import sys\n{imported}\nprint(*{{*{heavy}}} & {{*sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"\n", b"")
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch"])
@@ -269,26 +309,6 @@ def test_gpu_says_that_there_is_none(run, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_gpu_into_no_folder_measures_nothing(run, tmp_path):
-    code, out, err = run("gpu", "--record", str(tmp_path / "no" / "a.json"), "--device", "cpu")
-    assert (code, out, err.count("\n")) == (2, "", 1)
-
-
-def test_a_record_that_breaks_a_rule_is_told_and_kept(run, tmp_path, monkeypatch):
-    from gru_sym.gpu import provenance, record
-
-    monkeypatch.setattr(record, "SECTIONS", {"counts": record.SECTIONS["counts"]})
-    monkeypatch.setattr(provenance, "_commit", lambda: None)
-    path = tmp_path / "a.json"
-    words = ["gpu", "--record", str(path), "--device", "cpu", "--dry", "--commit", "01 23"]
-    code, out, err = run(*words)
-    assert code == 1 and "does not hold: the section accuracy is missing" in out
-    assert err.startswith("counts: 52 rows")
-    about = json.loads(path.read_text(encoding="utf-8"))["provenance"]
-    expected = "python -m gru_sym gpu --record a.json --device cpu --dry --commit '01 23'"
-    assert about["command"] == expected and about["commit"] == "01 23"
-
-
 @pytest.mark.parametrize("option", ["-m", "-n", "--layers"])
 @pytest.mark.parametrize("first", ["1", "8"])
 def test_an_option_given_twice_is_refused(run, option, first):
@@ -297,9 +317,83 @@ def test_an_option_given_twice_is_refused(run, option, first):
     assert (code, out) == (2, "") and f"{option} is given twice" in err
 
 
-def test_a_title_cannot_steer_the_terminal(run):
+def test_nothing_can_steer_the_terminal(run, tmp_path):
     code, out, _ = run("show", "-", stdin="# red \x1b[31m title\nh' = W @ x")
     assert code == 0 and "\x1b" not in out and "title" in out
+    path = tmp_path / "red\x1b[31m.cell"
+    path.write_text("h' = W @ x\n")
+    for words in (("count", "-m", "3", "-n", "4"), ("show",), ("code",)):
+        code, out, err = run(*words, str(path))
+        assert (code, err) == (0, "") and "\x1b" not in out and "[31m.cell" in out
+    path.write_text("h' = W @")
+    for word in (str(path), str(path) + ".cell", "gru.red\x1b[31m"):
+        code, out, err = run("count", word)
+        assert (code, out, err.count("\n")) == (2, "", 1) and r"red\x1b[31m" in err
+
+
+@pytest.mark.parametrize("odd", ["\t", "\f", "\v", "\x1c", "\x85", "\u2028"])
+def test_the_summary_of_an_error_is_one_line_whatever_it_quotes(odd):
+    texts = [f"h' = W @{odd}h + x", f"q{odd}z: n\nh' = W @ x", f"h' = {odd}tahn(W @ x)"]
+    for text in texts:
+        with pytest.raises(CellError) as caught:
+            Cell(text)
+        assert caught.value.summary.isprintable()
+
+
+def test_a_file_whose_name_begins_like_an_option(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-n.cell").write_text("h' = W @ x\n")
+    assert run("count", "-n.cell", "-m", "2", "-n", "3")[1].startswith("6 parameters in ./-n.cell")
+    code, out, err = run("count", "-m.cell")
+    assert (code, out) == (2, "") and "positive whole number" in err
+
+
+ARGUMENTS = sorted(
+    {
+        name
+        for function in (Cell.count, Layer.count, Cell.evaluate, effective_count, Cell.breakdown)
+        for name in inspect.signature(function).parameters
+    }
+)
+
+
+@pytest.mark.parametrize("command", ["count", "effective"])
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_a_size_that_is_called_like_an_argument_of_python_s(run, command, name):
+    code, out, err = run(command, "gru.pytorch", "-m", "3", "-n", "3", "--set", f"{name}=4")
+    assert (code, out) == (2, "")
+    assert err == f"gru_sym: gru.pytorch has no size {name}; its sizes are m, n\n"
+
+
+def test_a_size_is_named_as_the_language_reads_it(run):
+    """The micro sign is the letter mu to Python, in a text and in an option."""
+    text = "v: \xb5\nv = A @ x\nh' = B @ v"
+    out = run("count", "-", "-m", "1", "-n", "2", "--set", "\xb5=3", stdin=text)[1]
+    assert out.startswith("9 parameters")
+
+
+@pytest.mark.parametrize("function", ["", "tanh"])
+def test_a_long_chain_is_answered_or_refused_in_a_sentence(run, function):
+    lines = [f"v{i} = {function}(W{i} @ {f'v{i - 1}' if i else 'x'})" for i in range(200)]
+    text = "\n".join([*lines, "h' = v199"])
+    assert run("count", "-", stdin=text)[0] == 0
+    code, out, err = run("effective", "-", stdin=text)
+    assert (code, bool(out), err.count("\n")) in [(0, True, 0), (2, False, 1)]
+
+
+def test_an_interrupt_reaches_whoever_called_main(monkeypatch):
+    def interrupt(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gru_sym.cli.list.run", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        main(["list"])
+
+
+@pytest.mark.parametrize("words", [("--help",), ("count", "--help"), ("effective", "-h")])
+def test_help_is_an_answer_like_any_other(run, words):
+    code, out, err = run(*words)
+    assert (code, err) == (0, "") and out.startswith("usage: python -m gru_sym")
 
 
 @pytest.mark.parametrize("size", ["self", "by", "steps", "observed", "beta", "lambda"])

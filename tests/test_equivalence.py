@@ -82,9 +82,19 @@ def test_a_refutation_is_a_point_where_python_sees_the_difference(one, other, su
 
 BAD = [
     ({"q": "b_z"}, "no parameter or state q"),
-    ({"b_z": "W_z"}, "b_z has shape"),
+    ({"b_z": "W_z"}, "b_z has shape n×1 in gru.dey_salem, but W_z has shape n×m"),
     ({"b_z": "nothing"}, "nothing in the substitution for b_z is no parameter"),
+    ({"b_z": "U_z @ h"}, "h in the substitution for b_z is data"),
+    ({"b_z": "W_z @ x"}, "x in the substitution for b_z is data"),
+    ({"b_z": "b_z + h'"}, "h' in the substitution for b_z is data"),
+    ({"b_z": "r"}, "r in the substitution for b_z is no parameter"),
+    ({"b_z": "b_r\nq = b_z"}, "what stands for b_z is one expression"),
+    ({"b_z": ""}, "nothing stands on the right"),
+    ({"W_z": "2"}, "W_z has shape n×m"),
     ({"h": "h + h"}, "the state h can only be renamed"),
+    ({"h": "b_z"}, "the state h can only be renamed"),
+    ({"h": "h'"}, "the state h can only be renamed"),
+    ({"x": "2 * x"}, "x is the input of both cells"),
 ]
 
 
@@ -92,6 +102,45 @@ BAD = [
 def test_a_substitution_that_does_not_fit_is_refused(substitution, words):
     with pytest.raises(ValueError, match=words):
         equivalent(cell("gru.dey_salem"), cell("gru.dey_salem"), substitution)
+
+
+ONE = Cell("h' = tanh(W @ x + U @ h)", "one")
+TWO = Cell("h' = tanh(W @ x + U @ c)\nc' = tanh(W @ x + U @ h)", "two")
+STATES = [
+    (ONE, TWO, {"c": "h"}, "h and c of two cannot both be h of one"),
+    (ONE, TWO, {}, "one has no state c; say which of these the state c of two is: h"),
+    (TWO, ONE, {}, "no state of one is c of two"),
+    (ONE, Cell("h' = tanh(W @ x + U @ h + b)", "biased"), {}, "b of biased is no parameter of one"),
+]
+
+
+@pytest.mark.parametrize(("a", "b", "substitution", "words"), STATES)
+def test_states_correspond_one_to_one(a, b, substitution, words):
+    with pytest.raises(ValueError, match=words):
+        equivalent(a, b, substitution)
+
+
+def test_states_may_change_places():
+    other = Cell("c' = tanh(W @ x + U @ h)\nh' = tanh(W @ x + U @ c)")
+    assert equivalent(TWO, other, {"h": "c", "c": "h"})
+    assert equivalent(TWO, other)
+
+
+def test_a_number_may_stand_for_a_vector():
+    biased = Cell("h' = tanh(W @ x + U @ h + b)")
+    assert equivalent(ONE, biased, {"b": "0"})
+    assert not equivalent(ONE, biased, {"b": "1"})
+
+
+def test_a_column_times_one_number_however_it_is_grouped():
+    texts = [
+        "u: n\nh' = tanh((u @ v) @ x)",
+        "u: n\nh' = tanh(u @ (v @ x))",
+        "M = u @ v\nu: n\nh' = tanh(M @ x)",
+        "y = v @ x\ny: 1\nh' = tanh(y * u)",
+    ]
+    assert all(equivalent(Cell(one), Cell(other)) for one in texts for other in texts)
+    assert not equivalent(Cell(texts[0]), Cell(texts[3].replace("y * u", "y * u * u")))
 
 
 def test_a_state_may_be_renamed():
@@ -104,3 +153,10 @@ def test_other_ways_to_write_the_same():
     b = Cell("h' = (h - tanh(V @ x)) * sigmoid(b + W @ x) + tanh(V @ x)")
     assert equivalent(a, b)
     assert equivalent(b, a)
+
+
+def test_a_bias_inferred_to_be_one_number_is_one_number():
+    a = Cell("z = w @ x + b\nh' = U @ (z * h)\nz: 1")
+    b = Cell("z = w @ x + b\nh' = z * (U @ h)\nz: 1")
+    assert isinstance(equivalent(a, b), Proof) and isinstance(equivalent(b, a), Proof)
+    assert isinstance(equivalent(a, Cell(b.text.replace("+ b", "- b"))), Refutation)

@@ -20,9 +20,7 @@ from gru_sym.libraries.pytorch_comparison import Comparison, compare, worst
 
 DEVICES = [
     "cpu",
-    pytest.param(
-        "cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
-    ),
+    pytest.param("cuda", marks=pytest.mark.cuda),
 ]
 RELATIVE = 1e-12
 """Of the largest number of a result, in float64."""

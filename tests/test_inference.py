@@ -48,6 +48,25 @@ def test_a_scalar_spreads_over_vectors():
     assert sizes.scalars == {"a", "g"} and sizes.shapes["g"] == (1, 1)
 
 
+INFERRED_SCALARS = [
+    ("z = w @ x + b\nh' = z * h\nz: 1", {"z", "b"}),
+    ("x: 1\nz = w * x + v @ x\nh' = z * h\nz: 1", {"z", "w", "v"}),
+    ("h: 1\ny = U @ h\nh' = tanh(y + W @ x + b)", {"y", "U", "b"}),
+    ("h' = tanh(u * (v @ x) + U @ h)\nu: n\nx: 1", set()),
+    ("h: p\nh' = tanh(U @ h + b)", set()),
+]
+
+
+@pytest.mark.parametrize(("text", "scalars"), INFERRED_SCALARS)
+def test_what_is_inferred_to_be_one_number_is_a_scalar(text, scalars):
+    assert infer(read(text)).scalars == scalars
+
+
+def test_an_inferred_scalar_is_not_named_as_a_size():
+    with pytest.raises(CellError, match="n is the name of a size"):
+        Cell("z = w @ x + n\nh' = z * h\nz: 1")
+
+
 def test_an_attention_score_is_a_declared_scalar():
     found = shapes("s: 1\ns = sigmoid(v @ h)\nh' = s * h + W @ x")
     assert found["v"] == (1, "n")

@@ -12,7 +12,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gru_sym import Cell, Layer, catalogue, cell
+from gru_sym import Cell, Layer, catalogue, cell, effective_count
+from gru_sym.codegen.stacked import Stack
 
 PUBLISHED = Path(__file__).parent.parent / "book" / "data" / "published_counts.csv"
 size = st.integers(1, 12)
@@ -109,7 +110,7 @@ def test_initial_states_are_weights():
 
 def test_a_cell_of_fixed_sizes_stacks_if_they_fit():
     assert Layer(Cell("x: 4\nh: 4\nh' = tanh(W @ x)"), 3).count() == 48
-    with pytest.raises(ValueError, match="its input has size 4, but the layer below hands on 3"):
+    with pytest.raises(ValueError, match="would read 3 numbers and can only read 4"):
         Layer(Cell("x: 4\nh: 3\nh' = tanh(W @ x)"), 2)
 
 
@@ -126,8 +127,63 @@ def test_sharing():
 def test_a_cell_whose_input_is_tied_to_its_state_stacks_one_way_only():
     square = Cell("x: n\nh' = tanh(W @ x + U @ h)", name="square")
     assert Layer(square, 3).count(n=4) == 3 * 32
-    with pytest.raises(ValueError, match="square cannot be stacked: its input has size n"):
+    with pytest.raises(
+        ValueError,
+        match=r"square cannot be stacked in both directions: .* 2\*n numbers and can only read n, "
+        "since x and h have one size, n",
+    ):
         Layer(square, 2, bidirectional=True)
+
+
+KEEPS = Cell("p: m\nh' = tanh(W @ x + V @ p + U @ h)\np' = x", "keeps the input")
+
+
+@pytest.mark.parametrize(("layers", "both"), [(1, False), (2, False), (3, False), (2, True)])
+def test_a_state_that_keeps_the_input_has_the_size_of_its_layers_input(layers: int, both: bool):
+    m, n, D = 3, 4, 1 + both
+    layer = Layer(KEEPS, layers, both, learn_initial_state=True)
+    assert Layer(KEEPS, layers, both).count(m=m, n=n) == D * (
+        2 * m * n + n * n + (layers - 1) * (2 * D * n * n + n * n)
+    )
+    assert layer.count(m=m, n=n) - Layer(KEEPS, layers, both).count(m=m, n=n) == D * (
+        n + m + (layers - 1) * (n + D * n)
+    )
+    listed = sum(p.count for p in layer.parameters)
+    assert sp.expand(listed - layer.count()) == 0
+
+
+def test_such_a_stack_is_two_cells_one_on_the_other():
+    """The second layer is the same text, with the input as long as the first one's output."""
+    second = Layer(KEEPS, 2).sizes_at(1, {"m": 3, "n": 5})
+    assert second == {"m": 5, "n": 5}
+    assert KEEPS.count(m=3, n=5) + KEEPS.count(**second) == Layer(KEEPS, 2).count(m=3, n=5)
+    assert effective_count(Layer(KEEPS, 2), m=1, n=2).effective == Layer(KEEPS, 2).count(m=1, n=2)
+
+
+def test_a_state_that_is_the_output_cannot_grow():
+    wide = Cell("h: m\nh' = tanh(W @ x + U @ h)", "wide")
+    assert Layer(wide, 2).count(m=3) == 36
+    with pytest.raises(ValueError, match=r"wide cannot be stacked .* x and h have one size, m"):
+        Layer(wide, 2, True)
+
+
+def test_such_a_stack_does_not_run_as_one():
+    with pytest.raises(ValueError, match="p has the size of its own layer's input"):
+        Stack(Layer(KEEPS, 2))
+    Stack(Layer(KEEPS, 1))
+    Stack(Layer(Cell("x: n\nc' = c + W @ x\nh' = tanh(c') + x"), 2))
+
+
+def test_every_parameter_knows_where_it_is():
+    """A name of the cell may look like one of a layer."""
+    odd = Cell("h' = tanh(W_l1 @ x + U_l0_reverse @ h)")
+    found = [(p.name, p.in_cell, p.level, p.direction) for p in Layer(odd, 2, True).parameters]
+    assert len(found) == 8
+    assert found[3] == ("U_l0_reverse_l0_reverse", "U_l0_reverse", 0, 1)
+    assert found[4] == ("W_l1_l1", "W_l1", 1, 0)
+    assert odd.parameters[0].in_cell == "W_l1"
+    with pytest.raises(ValueError, match="h0 is a parameter of cell; a trained initial state"):
+        Layer(Cell("h' = tanh(W @ x + h0)"), learn_initial_state=True)
 
 
 def test_a_number_of_layers_may_be_given_late():

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from gru_sym import Cell, catalogue, cell
 from gru_sym.certificates import redundancy
-from gru_sym.certificates.families import Absorption, MixingFamily, ScalingFamily
+from gru_sym.certificates.moves import Absorption, MixingFamily, ScalingFamily
 from gru_sym.libraries.pytorch import cell_names, cell_of, named_parameters, with_parameters
 
 m, n, k = sp.symbols("m n k")

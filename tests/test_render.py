@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
 import sympy as sp
+from sympy.parsing.sympy_parser import (
+    implicit_multiplication,
+    parse_expr,
+    split_symbols,
+    standard_transformations,
+)
 
-from gru_sym import Cell, cell
+from gru_sym import Cell, Layer, catalogue, cell
 from gru_sym.render import (
     Math,
     Table,
@@ -12,6 +19,7 @@ from gru_sym.render import (
     cell_text,
     count_table,
     equation_table,
+    factored,
     parameter_table,
     reason_table,
 )
@@ -73,8 +81,42 @@ def test_a_terminal_shows_equations_parameters_and_count():
     shown = cell_text(cell("gru.dey_salem"))
     assert "h'      = (1 - z) * h + z * h_tilde" in shown
     assert "U_h        (n, n)  recurrent kernel  h_tilde  n**2" in shown
-    assert shown.endswith("3*m*n + 3*n**2 + 3*n")
+    expanded, short = shown.splitlines()[-2:]
+    assert expanded.endswith("  3*m*n + 3*n**2 + 3*n") and short.endswith(" = 3(n² + nm + n)")
+    assert expanded.index("3*m") == short.index("3(")
 
 
 def test_a_scalar_has_no_shape_to_show():
     assert parameter_table(Cell("a: 1\nh' = a * h")).rows[0][1] == "scalar"
+
+
+@pytest.mark.parametrize(
+    ("formula", "written"),
+    [
+        ("3*m*n + 3*n**2 + 6*n", "3(n² + nm + 2n)"),
+        ("8*m*n + 36*n*p + 32*n", "4(2nm + 9np + 8n)"),
+        ("2*m**12 + 4", "2(m¹² + 2)"),
+        ("6*L*n**2 + 3*m*n - 3*n**2", "3(2n²L - n² + nm)"),
+        ("2*k*m - 2*n**2", "2(-n² + mk)"),
+        ("2*n*hidden + 4*n", "2(n·hidden + 2·n)"),
+        ("2*k2*n + 4*k2", "2(n·k2 + 2·k2)"),
+        ("m*n + n**2 + 2*n", None),  # nothing in common
+        ("6*m*n", None),  # no sum
+        ("12", None),
+        ("0", None),
+    ],
+)
+def test_a_count_as_people_write_it(formula, written):
+    expression = sp.sympify(formula, locals={name: sp.Symbol(name) for name in ("L", "hidden")})
+    assert factored(expression) == written
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_what_is_written_is_the_count(layers):
+    """Read back by SymPy's own parser of what people write."""
+    rules = (*standard_transformations, split_symbols, implicit_multiplication)
+    counts = [Layer(c, layers).count() for c in catalogue.values()]
+    written = {count: text for count in counts if (text := factored(count))}
+    for count, text in written.items():
+        assert sp.expand(parse_expr(text.replace("²", "**2"), transformations=rules) - count) == 0
+    assert len(written) >= 5

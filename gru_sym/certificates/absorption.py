@@ -9,7 +9,7 @@ are *free*: give them any value, compute each pivot anew, and the cell is the sa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -32,7 +32,7 @@ class Pivot:
     """A parameter that occurs once, and the coefficient it can set to any value.
 
     The coefficient is `number * row * parameter + rest`; for a matrix,
-    `number * row * (parameter @ (column * data)) + rest`.
+    `number * row * (parameter @ (column * data)) + rest`, or `(parameter * beside) @ data` alone.
     """
 
     parameter: str
@@ -42,6 +42,7 @@ class Pivot:
     column: Term
     rest: Polynomial
     matrix: bool
+    beside: Term = ONE
 
     @property
     def names(self) -> frozenset[str]:
@@ -51,6 +52,11 @@ class Pivot:
 
     def recomputed(self, put: Substitution) -> Polynomial | Linear:
         """What the pivot becomes, so that its coefficient stays, once others are put in."""
+        if self.beside:
+            before = Polynomial.collect(
+                [(self.beside | {(Symbol(self.parameter), 1)}, Fraction(1))]
+            )
+            return before * power(substitute_term(self.beside, put), -1)
         row = substitute_term(self.row, put)
         column = substitute_term(self.column, put)
         assert self.site.coefficient is not None
@@ -106,24 +112,27 @@ def eliminate(
     remaining, pivots, struck = list(sites), list[Pivot](), set[Function]()
     known: dict[Function, Site] = {}
     while True:
-        live = _with_constants(remaining, data, struck, known)
+        live = with_constants(remaining, data, struck, known)
         pivot = next(_pivots(live, frozenset(parameters), sizes.scalars), None)
         if pivot is None:
             break
         pivots.append(pivot)
         remaining = [site for site in remaining if site is not pivot.site]
         struck |= {function for function, site in known.items() if site is pivot.site}
-    held = {p.parameter for p in pivots} | _count_occurrences(live).keys()
+    held = {p.parameter for p in pivots} | occurrences(live).keys()
     free = tuple(name for name in parameters if name not in held)
     return Elimination(tuple(pivots), free, tuple(live), sizes)
 
 
-def _with_constants(
-    sites: list[Site], data: frozenset[str], struck: set[Function], known: dict[Function, Site]
+def with_constants(
+    sites: list[Site],
+    data: frozenset[str],
+    struck: Collection[Function] = (),
+    known: dict[Function, Site] | None = None,
 ) -> list[Site]:
     """The sites, and those inside the functions of parameters that they use."""
     live, new = list(sites), list(sites)
-    seen = set(struck)
+    seen, known = set(struck), {} if known is None else known
     while new:
         functions = [f for f in dict.fromkeys(constant_functions(new, data)) if f not in seen]
         seen.update(functions)
@@ -135,8 +144,8 @@ def _with_constants(
 def _pivots(
     live: list[Site], parameters: frozenset[str], scalars: frozenset[str]
 ) -> Iterator[Pivot]:
-    occurrences = _count_occurrences(live)
-    once = {name for name in parameters if occurrences[name] == 1}
+    counts = occurrences(live)
+    once = {name for name in parameters if counts[name] == 1}
     for site in live:
         if site.coefficient is not None:
             for term, number in site.coefficient.ordered:
@@ -154,10 +163,19 @@ def _pivot(
         for factor, exponent in term:
             match factor:
                 case Product(left=left, right=right) if exponent == 1 and (HOLE, 1) in right:
+                    row, column = term - {(factor, 1)}, right - {(HOLE, 1)}
+                    # A row kernel yields one number: it cannot make up for a vector.
+                    if factor.scalar and not all(map(is_scalar, (row, *_terms(rest)))):
+                        continue
                     match tuple(left):
                         case ((Symbol(name), 1),) if name in once:
-                            row, column = term - {(factor, 1)}, right - {(HOLE, 1)}
                             yield Pivot(name, site, number, row, column, rest, matrix=True)
+                    if not (row or column or rest.terms or factor.scalar):
+                        for each in sorted(left, key=lambda pair: pair[0].key):
+                            match each:
+                                case (Symbol(name), 1) if name in once and len(left) > 1:
+                                    beside = left - {each}
+                                    yield Pivot(name, site, number, row, column, rest, True, beside)
         return
     single = all(is_scalar(t - {(HOLE, 1)}) for t, _ in site.coefficient.terms)
     for factor, exponent in sorted(bare, key=lambda pair: pair[0].key):
@@ -166,7 +184,11 @@ def _pivot(
                 yield Pivot(name, site, number, bare - {(factor, 1)}, ONE, rest, matrix=False)
 
 
-def _count_occurrences(live: list[Site]) -> Counter[str]:
+def _terms(polynomial: Polynomial) -> Iterator[Term]:
+    return (term for term, _ in polynomial.terms)
+
+
+def occurrences(live: Iterable[Site]) -> Counter[str]:
     """How often each name occurs in the terms of the sites."""
     return Counter(name for site in live for term, _ in site.terms for name in _occurrences(term))
 

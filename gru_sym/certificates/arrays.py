@@ -39,6 +39,8 @@ def recomputed(
 
 def _solve(pivot: Pivot, before: Arrays, after: Arrays) -> Any:
     assert pivot.site.coefficient is not None
+    if pivot.beside:
+        return before[pivot.parameter] * _term(pivot.beside, before) / _term(pivot.beside, after)
     old = _polynomial(pivot.site.coefficient, before, pivot.matrix)
     new = _polynomial(pivot.rest, after, pivot.matrix)
     row, column = _term(pivot.row, after), _term(pivot.column, after)

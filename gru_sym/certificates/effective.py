@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import product
+from typing import Any
 
 import sympy as sp
 
 from gru_sym.cells import Cell, SizeValue
-from gru_sym.certificates.all_sizes import proved_for_all_sizes
+from gru_sym.certificates.all_sizes import Verdict, proved_for_all_sizes
 from gru_sym.certificates.exact_rank import exact_rank
+from gru_sym.certificates.families import FalseFamily
 from gru_sym.certificates.finding import Redundancy, redundancy
-from gru_sym.certificates.unrolled import Observed, UnrolledLayer, parameter_copy, sizes_at
 from gru_sym.layers import Layer
 
 MAX_DIRECT = 2_000
 """The most stored parameters for which the Jacobian of a cell of any kind is written down."""
-
-MAX_UNROLLED = 600
-"""The most stored parameters for which a layer is unrolled."""
-
-SMALL = (1, 2, 3)
 
 
 @dataclass(frozen=True)
@@ -31,33 +25,56 @@ class EffectiveCount:
 
     Attributes
     ----------
-    stored, effective, redundant : SymPy expressions in the sizes, or integers at given sizes;
-        effective + redundant = stored.
+    stored : a SymPy expression in the sizes, or an integer at given sizes.
     lower, upper : proved bounds of the effective count; equal if it is certified.
-    certified : whether the bounds agree.
-    scope : for which sizes this is proved, and how.
+    scope : for which sizes this is proved, and how; if it is not certified, what is missing.
     redundancy : the families that explain what is redundant.
+    condition : what the sizes must fulfil for a formula; empty if it holds for all.
     """
 
     stored: SizeValue
-    effective: SizeValue
-    redundant: SizeValue
     lower: SizeValue
     upper: SizeValue
-    certified: bool
     scope: str
     redundancy: Redundancy
+    condition: str = ""
+
+    def __post_init__(self) -> None:
+        numbers = [v for v in (0, self.lower, self.upper, self.stored) if isinstance(v, int)]
+        if numbers != sorted(numbers):
+            raise FalseFamily(
+                f"the bounds {self.lower} and {self.upper} of {self.stored} parameters contradict "
+                "each other"
+            )
+
+    @property
+    def certified(self) -> bool:
+        """Whether the two bounds agree."""
+        return bool(self.lower == self.upper)
+
+    @property
+    def effective(self) -> SizeValue:
+        """The effective count, if it is certified; else the most that it can be."""
+        return self.upper
+
+    @property
+    def redundant(self) -> SizeValue:
+        """The stored parameters that do not count; if it is not certified, the least of them."""
+        return sp.expand(self.stored - self.upper) if self._symbolic else self.stored - self.upper
+
+    @property
+    def _symbolic(self) -> bool:
+        return not isinstance(self.stored, int)
 
     def __str__(self) -> str:
+        where = f" for {self.condition}" if self.condition else ""
         if self.certified:
-            return f"{self.effective} of {self.stored} parameters count ({self.scope})"
+            return f"{self.effective} of {self.stored} parameters count{where} ({self.scope})"
         bounds = f"between {self.lower} and {self.upper}" if self.lower else f"at most {self.upper}"
-        return f"{bounds} of {self.stored} parameters count ({self.scope})"
+        return f"{bounds} of {self.stored} parameters count{where} ({self.scope})"
 
 
-def effective_count(
-    cell: Cell | Layer, *, steps: int = 4, observed: Observed = "sequence", **sizes: int
-) -> EffectiveCount:
+def effective_count(cell: Cell | Layer, **options: Any) -> EffectiveCount:
     """The number of parameters that a cell or a layer effectively has.
 
     That is the generic rank of the Jacobian by the parameters, over as many inputs as one likes:
@@ -74,107 +91,58 @@ def effective_count(
     Parameters
     ----------
     cell : a cell, or a layer with a known number of layers.
-    steps : the length of a layer's sequences.
-    observed : "sequence", all outputs of a layer, or "last", that of the last step.
-    sizes : a number for each size, or nothing for a formula.
+    options : a number for each size, or nothing for a formula. For a layer also `steps`, the length
+        of its sequences, and `observed`: "sequence", all outputs, or "last", that of the last step.
+
+    Raises
+    ------
+    ValueError : for an option that does not apply, and for a cell with too many terms.
     """
     if isinstance(cell, Layer):
-        return _of_layer(cell, steps, observed, sizes)
-    found, scope = _found(cell)
-    stored, redundant = cell.count(**sizes), found.count(**sizes)
-    upper = sp.expand(stored - redundant) if not isinstance(stored, int) else stored - redundant
-    if scope:
-        return EffectiveCount(stored, upper, redundant, upper, upper, True, scope, found)
+        from gru_sym.certificates.layers import layer_count
+
+        return layer_count(cell, **options)
+    for name in ("steps", "observed"):
+        if name in options and name not in cell.size_names:
+            raise ValueError(f"{name} is an option of a layer; a cell is seen at one step")
+    found, verdict = found_and_proved(cell)
+    stored, redundant = cell.count(**options), found.count(**options)
+    if verdict.scope:
+        upper = stored - redundant if isinstance(stored, int) else sp.expand(stored - redundant)
+        condition = "" if isinstance(stored, int) else found.condition
+        return EffectiveCount(stored, upper, upper, verdict.scope, found, condition)
     if isinstance(stored, int):
-        return _at(cell, found, sizes)
-    return _on_grid(cell, found)
+        return _at(cell, found, options)
+    most = sp.expand(stored - found.exact)
+    return EffectiveCount(stored, 0, most, f"not proved for all sizes: {verdict.reason}", found)
+
+
+def found_and_proved(cell: Cell) -> tuple[Redundancy, Verdict]:
+    """The families of a cell, and whether they are all, at all sizes."""
+    found, verdict = proved(cell)
+    return replace(found, cell=cell), verdict  # cells of one text are equal, whatever their names
 
 
 @lru_cache(maxsize=256)
-def _found(cell: Cell) -> tuple[Redundancy, str]:
+def proved(cell: Cell) -> tuple[Redundancy, Verdict]:
+    """The same for any cell of this text."""
     found = redundancy(cell)
     return found, proved_for_all_sizes(found)
 
 
 def _at(cell: Cell, found: Redundancy, sizes: dict[str, int]) -> EffectiveCount:
-    """The count at given sizes."""
-    stored, redundant = int(cell.count(**sizes)), int(found.count(**sizes))
-    upper = stored - redundant
+    """The count at given sizes, by the rank at these."""
+    stored = int(cell.count(**sizes))
+    upper = stored - int(found.count(**sizes))
     if stored > MAX_DIRECT:
         scope = f"no exact rank was computed for more than {MAX_DIRECT} parameters"
-        return EffectiveCount(stored, upper, redundant, 0, upper, False, scope, found)
-    rank = exact_rank(cell, upper, states=None, **sizes)
-    lower = rank.rank if rank.proved else 0
-    effective = lower if rank.proved else upper
-    scope = (
-        "at these sizes, by exact rank"
-        if lower == upper
-        else rank.reason or "no family explains the difference"
-    )
-    return EffectiveCount(
-        stored, effective, stored - effective, lower, upper, lower == upper, scope, found
-    )
-
-
-def _on_grid(cell: Cell, found: Redundancy) -> EffectiveCount:
-    """The formula, tried at small sizes."""
-    stored, redundant = sp.sympify(cell.count()), sp.sympify(found.count())
-    upper = sp.expand(stored - redundant)
-    grid = [
-        dict(zip(cell.size_names, sizes, strict=True))
-        for sizes in product(SMALL, repeat=len(cell.size_names))
-    ]
-    grid = [sizes for sizes in grid if found.holds(**sizes)]
-    counts = [_at(cell, found, sizes) for sizes in grid if int(cell.count(**sizes)) <= MAX_DIRECT]
-    reasons = [count.scope for count in counts if not count.certified]
-    if not counts:
-        scope = "it is too large for an exact rank even at small sizes"
-    elif reasons:
-        scope = reasons[0]
-    else:
-        where = ", ".join(cell.size_names)
-        scope = f"proved as a bound; it is the exact rank at {where} up to {SMALL[-1]}"
-        scope += f", where {found.condition}" if found.condition else ""
-    return EffectiveCount(stored, upper, redundant, 0, upper, False, scope, found)
-
-
-def _of_layer(
-    layer: Layer, steps: int, observed: Observed, sizes: dict[str, int]
-) -> EffectiveCount:
-    """The count of a layer: the families of its cell in every copy, and the exact rank."""
-    found = _found(layer.cell)[0]
-    stored = layer.count(**sizes)
-    if not isinstance(stored, int):
-        raise ValueError("the effective count of a layer needs a number for every size")
-    if stored > MAX_UNROLLED:
-        raise ValueError(
-            f"the effective count of a layer is computed up to {MAX_UNROLLED} parameters"
-        )
-    unrolled = UnrolledLayer(layer, steps, observed, sizes)
-    touched = Counter((copy, name) for copy, name, _, _ in unrolled.touched)
-    upper = len(unrolled.touched)
-    for copy, level in _copies(layer).items():
-        families = (
-            f for f in found.families if all((copy, name) in touched for name in f.parameters)
-        )
-        lifted = Redundancy(layer.cell, tuple(families))
-        upper -= int(lifted.count(**sizes_at(layer, level, sizes)))
-    reason = unrolled.dependence()
-    lower = 0 if reason else unrolled.rank(target=upper)
-    effective = upper if reason else lower
-    scope = f"at these sizes and this number of steps, {steps}, by exact rank"
-    if lower != upper:
-        scope = reason or "no family explains the difference"
-    return EffectiveCount(
-        stored, effective, stored - effective, lower, upper, lower == upper, scope, found
-    )
-
-
-def _copies(layer: Layer) -> dict[tuple[int, int], int]:
-    """Every set of parameters, with the lowest level that uses it."""
-    assert isinstance(layer.num_layers, int)
-    copies: dict[tuple[int, int], int] = {}
-    for level in range(layer.num_layers):
-        for direction in range(layer.directions):
-            copies.setdefault(parameter_copy(layer, level, direction), level)
-    return copies
+        return EffectiveCount(stored, 0, upper, scope, found)
+    rank = exact_rank(cell, expected=upper, **sizes)
+    if not rank.proved:
+        return EffectiveCount(stored, 0, upper, rank.reason, found)
+    scope = "at these sizes, by exact rank"
+    if not rank.everywhere:
+        scope += ", for parameters in an open set"
+    if rank.rank < upper:
+        scope = "no family explains the difference"
+    return EffectiveCount(stored, rank.rank, upper, scope, found)

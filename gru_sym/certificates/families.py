@@ -1,27 +1,39 @@
-"""Families of redundant directions: what they move, how many they are, how to walk along them."""
+"""Families of redundant directions: what they move, how many they are, how to walk along them.
+
+A family is proved for all sizes: the moved parameters have the shapes of the parameters, and put
+into the next states they give back the same normal form.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
 
 from gru_sym.certificates.absorption import Elimination
-from gru_sym.certificates.arrays import as_columns, recomputed
-from gru_sym.certificates.symmetry import COLUMNS, ROWS, WHOLE, Mixing, Scaling
+from gru_sym.certificates.arrays import recomputed
+from gru_sym.certificates.system import Entry
+from gru_sym.language.shapes import Shape
 from gru_sym.language.unification import Size
-from gru_sym.normal.form import Linear, Substitution, power, substitute
+from gru_sym.normal.field_values import Draws
+from gru_sym.normal.form import Linear, Substitution, substitute
 from gru_sym.normal.polynomials import (
-    INVERSE,
+    Function,
     Polynomial,
-    matrix_product,
+    Product,
+    Symbol,
+    Term,
 )
+from gru_sym.normal.prime_field import Echelon
 
 Arrays = Mapping[str, Any]
 """Arrays of NumPy, PyTorch or alike by the names of the cell's parameters."""
+
+DATA = "[]"
+"""The name of what a matrix multiplies; no name of a cell is like it."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,11 @@ class Family(ABC):
     def exact(self) -> sp.Expr:
         """The count at all sizes, where `count` holds only for some."""
         return self.count
+
+    @property
+    def witnesses(self) -> tuple[str, ...]:
+        """Parameters that it moves in every direction, and that no other family moves."""
+        return self.parameters
 
     def __repr__(self) -> str:
         return f"<{self.count} directions: {self.sentence}>"
@@ -77,107 +94,77 @@ class Family(ABC):
     def substitution(self) -> Substitution:
         """The same move as polynomials, by symbols."""
 
+    @abstractmethod
+    def directions(self, tangent: Tangent) -> Iterator[Mapping[Entry, int]]:
+        """A basis of the directions at random parameters, modulo the prime, without the pivots."""
+
     def proves(self, states: Mapping[str, Polynomial]) -> bool:
-        """Whether the next states, with the moved parameters put in, come out as they were."""
+        """Whether the moved parameters keep their shapes, and the next states are as they were."""
         try:
             put = self.elimination.compensate(self.substitution())
-            return all(substitute(state, put) == state for state in states.values())
-        except ValueError:
+            return all(self._keeps_shape(name, value) for name, value in put.items()) and all(
+                substitute(state, put) == state for state in states.values()
+            )
+        except ValueError:  # the normal form cannot say the moved cell
             return False
 
+    def _keeps_shape(self, name: str, value: Polynomial | Linear) -> bool:
+        rows, columns = self.elimination.sizes.shapes[name]
+        known = {**self.symbols, DATA: columns}
+        if callable(value):
+            value = value(Polynomial.symbol(DATA))
+        found = {size for term, _ in value.terms for size in self._row_sizes(term, known)}
+        return found - {1} <= ({rows} - {1})
 
-@dataclass(frozen=True, repr=False)
-class Absorption(Family):
-    """Parameters that may take any value, because others make up for it."""
-
-    free: tuple[str, ...]
-
-    def move(self, parameters: Arrays, *by: Any) -> dict[str, Any]:
-        """Add to each free parameter."""
-        return {name: parameters[name] + shift for name, shift in zip(self.free, by, strict=True)}
-
-    def substitution(self) -> Substitution:
-        """Any other value for each free parameter."""
-        scalars = self.elimination.sizes.scalars
-        return {name: Polynomial.symbol(f"{name}*", name in scalars) for name in self.free}
-
-
-@dataclass(frozen=True, repr=False)
-class ScalingFamily(Family):
-    """Factors that cancel."""
-
-    scaling: Scaling
-
-    def move(self, parameters: Arrays, *by: Any) -> dict[str, Any]:
-        """Multiply each side by its power of the vector."""
-        (t,) = by
-        moved = {name: parameters[name] for name in self.parameters}
-        for side, exponent in self.scaling.powers:
-            factor = t**exponent
-            if side.side == ROWS and moved[side.parameter].ndim == 2:
-                factor = as_columns(factor)
-            moved[side.parameter] = moved[side.parameter] * factor
-        return moved
-
-    def substitution(self) -> Substitution:
-        """Multiply each side by its power of a vector t, or of a number t."""
-        whole = any(side.side == WHOLE for side, _ in self.scaling.powers)
-        t = Polynomial.symbol("t", whole)
-        put: dict[str, Polynomial | Linear] = {}
-        for name in self.parameters:
-            powers = {s.side: p for s, p in self.scaling.powers if s.parameter == name}
-            put[name] = self._scaled(name, powers, t)
-        return put
-
-    def _scaled(self, name: str, powers: Mapping[str, int], t: Polynomial) -> Polynomial | Linear:
-        symbol = Polynomial.symbol(name, name in self.elimination.sizes.scalars)
-        columns = self.elimination.sizes.shapes[name][1]
-        if WHOLE in powers or columns == 1:
-            return symbol * power(t, powers.get(WHOLE, 0) or powers.get(ROWS, 0))
-        rows, behind = power(t, powers.get(ROWS, 0)), power(t, powers.get(COLUMNS, 0))
-        return lambda data: rows * matrix_product(symbol, behind * data, columns, False)
-
-
-@dataclass(frozen=True, repr=False)
-class MixingFamily(Family):
-    """An invertible matrix and its inverse between two kernels."""
-
-    mixing: Mixing
-    always: sp.Expr
-    condition: str
+    def _row_sizes(self, term: Term, known: Mapping[str, Size]) -> Iterator[Size]:
+        """The numbers of rows of what a term multiplies elementwise."""
+        shapes = self.elimination.sizes.shapes
+        for factor, _ in term:
+            if factor.scalar:
+                continue
+            match factor:
+                case Symbol(name):
+                    yield shapes[name][0] if name in shapes else known[name]
+                case Function(argument=argument):
+                    for inside, _ in argument.terms:
+                        yield from self._row_sizes(inside, known)
+                case Product(left=left):
+                    yield from self._row_sizes(left, known)
 
     @property
-    def exact(self) -> sp.Expr:
-        """The count at all sizes: the inner one may be larger than those around it."""
-        return self.always
-
-    def move(self, parameters: Arrays, *by: Any) -> dict[str, Any]:
-        """`A G^-1` for the matrices on the left, `G B` for those on the right."""
-        mix, inverse = by
-        left = {name: parameters[name] @ inverse for name in self.mixing.left}
-        return left | {name: mix @ parameters[name] for name in self.mixing.right}
-
-    def substitution(self) -> Substitution:
-        """`A G^-1` and `G B` with a symbol G."""
-        sizes = self.elimination.sizes
-        inner = sizes.shapes[self.mixing.left[0]][1]
-        mix, inverse = Polynomial.symbol("G"), Polynomial.symbol("G" + INVERSE)
-        put: dict[str, Polynomial | Linear] = {}
-        for name in self.mixing.left:
-            put[name] = _behind(Polynomial.symbol(name), inverse, inner)
-        for name in self.mixing.right:
-            b = Polynomial.symbol(name)
-            columns = sizes.shapes[name][1]
-            whole = matrix_product(mix, b, inner, False)
-            put[name] = whole if columns == 1 else _before(mix, b, inner, columns)
-        return put
+    @abstractmethod
+    def symbols(self) -> Mapping[str, Size]:
+        """The symbols of the substitution, with their numbers of rows."""
 
 
-def _before(mix: Polynomial, matrix: Polynomial, inner: Size, columns: Size) -> Linear:
-    """V -> G (B v)."""
-    return lambda v: matrix_product(mix, matrix_product(matrix, v, columns, False), inner, False)
+@dataclass(frozen=True)
+class Tangent:
+    """Random residues for the entries of parameters, at given sizes."""
+
+    shapes: Mapping[str, Shape]
+    size: Callable[[Size], int]
+    value: Callable[[Entry], int]
+
+    def entries(self, name: str) -> Iterator[Entry]:
+        """The entries of a parameter."""
+        rows, columns = map(self.size, self.shapes[name])
+        return ((name, i, j) for i in range(rows) for j in range(columns))
 
 
-def _behind(matrix: Polynomial, inverse: Polynomial, inner: Size) -> Linear:
-    """V -> A (G^-1 v)."""
-    return lambda v: matrix_product(matrix, matrix_product(inverse, v, inner, False), inner, False)
+class FalseFamily(AssertionError):
+    """The two sides contradict each other: a rank that is larger than the families allow."""
+
+
+def independent_directions(
+    families: Iterable[Family], shapes: Mapping[str, Shape], sizes: Mapping[str, int]
+) -> int:
+    """How many independent directions families have together at given sizes: an exact rank."""
+    draws = Draws(seed=2)
+    tangent = Tangent(
+        shapes, lambda size: sizes[size] if isinstance(size, str) else size, lambda e: draws(e)
+    )
+    space, column = Echelon(), dict[Entry, int]()
+    for family in families:
+        for direction in family.directions(tangent):
+            space.add({column.setdefault(e, len(column)): value for e, value in direction.items()})
+    return space.rank

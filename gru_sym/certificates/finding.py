@@ -8,21 +8,25 @@ put into the equations, give back the same normal form.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import sympy as sp
 
 from gru_sym.algebra import size_expression
 from gru_sym.cells import Cell, SizeValue
-from gru_sym.certificates.absorption import Elimination, Pivot, eliminate
-from gru_sym.certificates.families import Absorption, Family, MixingFamily, ScalingFamily
+from gru_sym.certificates.absorption import Elimination, Pivot, eliminate, with_constants
+from gru_sym.certificates.families import FalseFamily, Family, independent_directions
+from gru_sym.certificates.moves import Absorption, MixingFamily, ScalingFamily, ShiftFamily
+from gru_sym.certificates.shifts import shifts
 from gru_sym.certificates.sites import HOLE, data_sites
-from gru_sym.certificates.symmetry import WHOLE, Mixing, Scaling, symmetries, witnesses
+from gru_sym.certificates.symmetry import HOMOGENEOUS, WHOLE, Mixing, Scaling, symmetries, witnesses
 from gru_sym.language.syntax import INPUT
+from gru_sym.normal.exponents import functions_of
 from gru_sym.normal.form import normal_form
 from gru_sym.normal.polynomials import (
+    Polynomial,
     Product,
     Symbol,
     Term,
@@ -47,8 +51,13 @@ class Redundancy:
         """How many directions they are together: a SymPy expression, or an int for given sizes."""
         total = sp.expand(sp.Add(*(f.count for f in self.families)))
         if sizes and not all(isinstance(value, sp.Expr) for value in sizes.values()):
-            total = sp.expand(sp.Add(*(f.exact for f in self.families)))
+            total = self.exact
         return self.cell.evaluate(total, sizes)
+
+    @property
+    def exact(self) -> sp.Expr:
+        """The number of directions at all sizes, with the case distinctions that this takes."""
+        return sp.expand(sp.Add(*(f.exact for f in self.families)))
 
     def holds(self, **sizes: SizeValue) -> bool:
         """Whether the formula of `count()` holds at these sizes."""
@@ -83,14 +92,63 @@ def redundancy(cell: Cell) -> Redundancy:
     >>> found.count(), found.count(n=128, m=8)
     (2*n, 256)
 
-    Raises `ValueError` for a cell with too many terms when multiplied out.
+    Raises `ValueError` for a cell with too many terms when multiplied out, or nested too deeply.
     """
+    try:
+        return _redundancy(cell)
+    except RecursionError:
+        raise ValueError(f"{cell.name} is nested too deeply for its normal form") from None
+
+
+def _redundancy(cell: Cell) -> Redundancy:
     program, sizes = cell.program, cell.sizes
     states = normal_form(program, sizes).states
     data = frozenset([INPUT, *program.states])
-    elimination = eliminate(data_sites(states.values(), data), program.parameters, data, sizes)
-    found = [*_absorptions(elimination), *_symmetries(elimination, program.parameters)]
-    return Redundancy(cell, tuple(family for family in found if family.proves(states)))
+    sites = data_sites(states.values(), data)
+    elimination = eliminate(sites, program.parameters, data, sizes)
+    held = {*elimination.free, *(pivot.parameter for pivot in elimination.pivots)}
+    movable = tuple(name for name in program.parameters if name not in held)
+    found = [
+        *_absorptions(elimination),
+        *_shifts(elimination, movable),
+        *_symmetries(elimination, (), movable),
+    ]
+    if any(f.function in HOMOGENEOUS for state in states.values() for f in functions_of(state)):
+        # What a relu gains in scale changes coefficients: here no pivot may keep them.
+        rigid = Elimination((), (), tuple(with_constants(sites, data)), sizes)
+        scalings = _symmetries(rigid, states.values(), program.parameters)
+        found += [f for f in scalings if isinstance(f, ScalingFamily) and f.scaling.positive]
+    proved = [family for family in found if family.proves(states)]
+    redundancy = Redundancy(cell, tuple(with_witnesses(proved)))
+    for at in _sizes_tried(cell.size_names):
+        expected = int(redundancy.count(**at))
+        if redundancy.holds(**at) and expected != (
+            rank := independent_directions(redundancy.families, sizes.shapes, at)
+        ):
+            raise FalseFamily(f"{expected} directions were counted at {at}, and {rank} are there")
+    return redundancy
+
+
+def _sizes_tried(names: Sequence[str]) -> Iterator[dict[str, int]]:
+    """A few sizes: all 1, all different, and these the other way round."""
+    yield dict.fromkeys(names, 1)
+    yield {name: 2 + i % 3 for i, name in enumerate(names)}
+    yield {name: 2 + i % 3 for i, name in enumerate(reversed(names))}
+
+
+def with_witnesses(families: Sequence[Family]) -> list[Family]:
+    """Those with a parameter that no other one moves, so that no direction is counted twice."""
+    kept = list(families)
+    for family in reversed(families):
+        if not isinstance(family, ScalingFamily | ShiftFamily):
+            continue
+        others = {name for other in kept if other is not family for name in other.parameters}
+        alone = tuple(name for name in family.witnesses if name not in others)
+        if alone:
+            kept[kept.index(family)] = replace(family, alone=alone)
+        else:
+            kept.remove(family)
+    return kept
 
 
 def _absorptions(elimination: Elimination) -> Iterator[Family]:
@@ -152,18 +210,31 @@ def _absorption_sentence(
     return f"{_listed(members)} occur only in the combination {combination}{where}"
 
 
-def _symmetries(elimination: Elimination, parameters: tuple[str, ...]) -> Iterator[Family]:
-    held = {*elimination.free, *(pivot.parameter for pivot in elimination.pivots)}
-    movable = frozenset(parameters) - held
-    found = symmetries(elimination.remaining, movable, elimination.sizes.scalars)
+def _shifts(elimination: Elimination, movable: tuple[str, ...]) -> Iterator[Family]:
+    for multiples in shifts(elimination.remaining, movable, elimination.sizes.shapes):
+        members = tuple(multiples)
+        text = sp.Add(
+            *(sp.Rational(str(q)) * sp.Symbol(name) for name, q in multiples.items()),
+            evaluate=False,
+        )
+        sentence = f"{_listed(members)} only occur in sums, which stay when they move along {text}"
+        count = _count(elimination, members[0])
+        yield ShiftFamily(members, count, sentence, elimination, multiples, members)
+
+
+def _symmetries(
+    elimination: Elimination, states: Iterable[Polynomial], movable: tuple[str, ...]
+) -> Iterator[Family]:
+    sizes = elimination.sizes
+    found = symmetries(elimination.remaining, states, frozenset(movable), sizes.scalars)
     for symmetry in found:
         if isinstance(symmetry, Mixing):
             yield _mixing(elimination, symmetry, witnesses(symmetry, found))
         else:
-            yield _scaling(elimination, symmetry)
+            yield _scaling(elimination, symmetry, tuple(witnesses(symmetry, found)))
 
 
-def _scaling(elimination: Elimination, scaling: Scaling) -> Family:
+def _scaling(elimination: Elimination, scaling: Scaling, alone: tuple[str, ...]) -> Family:
     sides = dict(scaling.powers)
     members = _in_order(elimination, {side.parameter for side in sides})
     side = next(iter(sides))
@@ -172,7 +243,7 @@ def _scaling(elimination: Elimination, scaling: Scaling) -> Family:
     up = _in_order(elimination, {side.parameter for side, power in sides.items() if power > 0})
     down = _in_order(elimination, {side.parameter for side, power in sides.items() if power < 0})
     sentence = f"what {_listed(up)} gain{'s' * (len(up) == 1)} in scale, {_listed(down)} can lose"
-    return ScalingFamily(members, sp.sympify(count), sentence, elimination, scaling)
+    return ScalingFamily(members, sp.sympify(count), sentence, elimination, scaling, alone)
 
 
 def _mixing(elimination: Elimination, mixing: Mixing, alone: list[str]) -> Family:
@@ -193,7 +264,8 @@ def _mixing(elimination: Elimination, mixing: Mixing, alone: list[str]) -> Famil
         f"invertible {inner}×{inner} matrix can stand between them with its inverse"
     )
     condition = f"{inner} is at most {sp.Min(above, below)}"
-    return MixingFamily(members, inner**2, sentence, elimination, mixing, exact, condition)
+    fibre = set(alone) == set(members)
+    return MixingFamily(members, inner**2, sentence, elimination, mixing, exact, condition, fibre)
 
 
 def _in_order(elimination: Elimination, members: set[str]) -> tuple[str, ...]:

@@ -37,10 +37,12 @@ class Site:
     terms : the terms of the cell that share the data of this site, with their numbers.
     coefficient : what parameters do to the data, linear in `HOLE` (for the data 1 there is no
         hole); None where the data stand in more than one place of a term.
+    whole : the sum that it is a part of: a next state, or the argument of a function.
     """
 
     terms: tuple[tuple[Term, Fraction], ...]
     coefficient: Polynomial | None
+    whole: Polynomial
 
     def is_matrix(self) -> bool:
         """Whether the coefficient mixes the entries of the data."""
@@ -75,7 +77,7 @@ def constant_functions(sites: Iterable[Site], data: frozenset[str]) -> Iterator[
 
 def constant_site(function: Function) -> Site:
     """The argument of a function of parameters, as a site of its own."""
-    return Site(tuple(function.argument.ordered), function.argument)
+    return Site(tuple(function.argument.ordered), function.argument, function.argument)
 
 
 def _functions(polynomial: Polynomial) -> Iterator[Function]:
@@ -104,7 +106,7 @@ def _sites_of(polynomial: Polynomial, data: frozenset[str]) -> Iterator[Site]:
         if all(term is not None for term in coefficients):
             pairs = zip(coefficients, terms, strict=True)
             whole = Polynomial.collect((term, q) for term, (_, q) in pairs if term is not None)
-        yield Site(tuple(terms), whole)
+        yield Site(tuple(terms), whole, polynomial)
 
 
 def _split(term: Term, data: frozenset[str]) -> tuple[Term, Term, list[Product]] | None:

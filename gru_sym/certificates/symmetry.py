@@ -6,25 +6,27 @@ one vector t: a term stays as it is if at every meeting the powers add up to 0. 
 equations for the powers, and each independent solution is a family of as many directions as t has
 entries. Where only columns of one matrix ever meet rows of another, any invertible matrix may
 stand between them instead of t: k * k directions. Scalars scale whole parameters in the same way.
+
+relu(t a) is t relu(a) for positive t. So the argument of a relu need not stay as it is: all its
+terms may gain one power of t, which its value then has as a side of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import lcm
 
 import sympy as sp
 
 from gru_sym.certificates.sites import Site
-from gru_sym.normal.polynomials import (
-    Function,
-    Product,
-    Symbol,
-    Term,
-)
+from gru_sym.normal.exponents import functions_of
+from gru_sym.normal.polynomials import Function, Polynomial, Product, Symbol, Term
 
 ROWS, COLUMNS, WHOLE = "rows", "columns", "whole"
+
+HOMOGENEOUS = frozenset(["relu"])
+"""The functions with f(t a) = t f(a) for positive t."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,13 @@ class Side:
 
 @dataclass(frozen=True)
 class Scaling:
-    """Multiply sides by powers of one vector (of one number, if the sides are whole)."""
+    """Multiply sides by powers of one vector (of one number, if the sides are whole).
+
+    `positive` says that the vector has to be, for the sake of a relu.
+    """
 
     powers: tuple[tuple[Side, int], ...]
+    positive: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,39 +61,88 @@ Meeting = tuple[tuple[Side, int], ...]
 
 
 def symmetries(
-    sites: Iterable[Site], movable: frozenset[str], scalars: frozenset[str]
+    sites: Iterable[Site],
+    states: Iterable[Polynomial],
+    movable: frozenset[str],
+    scalars: frozenset[str],
 ) -> list[Scaling | Mixing]:
-    """The mixings and scalings of parameters that leave every term of every site as it is."""
-    terms = [term for site in sites for term, _ in site.terms]
-    meetings = [m for term in terms for m in _meetings(term, scalars)]
+    """The mixings and scalings of parameters that leave the next states as they are.
+
+    Of the relus in `states` the arguments may gain in scale; without them none may.
+    """
+    gains = _gains(states)
+    pairs = [(term, gains.get(site.whole, ())) for site in sites for term, _ in site.terms]
+    meetings = [
+        meeting
+        for term, gained in pairs
+        for meeting in _meetings(term, scalars, [(Side(g, ROWS), -1) for g in gained[:1]])
+    ]
+    totals = [
+        (*_wholes(term), *((Side(g, WHOLE), -1) for g in gained[:1])) for term, gained in pairs
+    ]
+    for gained in gains.values():  # one argument, several functions: one power
+        for other in gained[1:]:
+            for side, equations in ((ROWS, meetings), (WHOLE, totals)):
+                equations.append(((Side(gained[0], side), 1), (Side(other, side), -1)))
+    values = frozenset(name for names in gains.values() for name in names if name != FIXED)
     mixings = list(_mixings(meetings, movable))
     mixed = {Side(a, COLUMNS) for m in mixings for a in m.left}
     mixed |= {Side(b, ROWS) for m in mixings for b in m.right}
     free_meetings = [tuple((s, e) for s, e in m if s not in mixed) for m in meetings]
-    scalings = _solve(free_meetings, movable)
-    totals = [tuple(_wholes(term)) for term in terms]
+    scalings = _solve(free_meetings, movable | values)
     found: list[Scaling | Mixing] = [*mixings, *scalings]
     implied = [_whole_powers(symmetry) for symmetry in found]
-    whole = _solve(totals, movable, implied)
-    return _independent([*found, *whole])
+    whole = _solve(totals, movable | values, implied)
+    parameters = [_of_parameters(s, values) for s in (*scalings, *whole)]
+    return _independent([*mixings, *(s for s in parameters if s.powers)])
 
 
-def _meetings(term: Term, scalars: frozenset[str], above: Meeting = ()) -> Iterator[Meeting]:
+FIXED = ""
+"""The side of what must stay as it is."""
+
+
+def _gains(states: Iterable[Polynomial]) -> Mapping[Polynomial, tuple[str, ...]]:
+    """The arguments that may gain a power of t, with the names of the relus that have them."""
+    forms = list(states)
+    gains: dict[Polynomial, tuple[str, ...]] = {}
+    for function in sorted(
+        {f for form in forms for f in functions_of(form)}, key=lambda function: function.key
+    ):
+        name = function.key if function.function in HOMOGENEOUS else FIXED
+        gains[function.argument] = (*gains.get(function.argument, ()), name)
+    return {
+        argument: names for argument, names in gains.items() if any(names) and argument not in forms
+    }
+
+
+def _of_parameters(scaling: Scaling, values: frozenset[str]) -> Scaling:
+    """A scaling without the sides of relus."""
+    kept = tuple((side, power) for side, power in scaling.powers if side.parameter not in values)
+    return Scaling(kept, positive=len(kept) < len(scaling.powers))
+
+
+def _meetings(
+    term: Term, scalars: frozenset[str], above: Iterable[tuple[Side, int]] = ()
+) -> Iterator[Meeting]:
     """The sides that meet at the index of a term, then those further inside."""
     here = list(above)
     for factor, exponent in sorted(term, key=lambda pair: pair[0].key):
         match factor:
             case Symbol(name) if name not in scalars:
                 here.append((Side(name, ROWS), exponent))
-            case Product(left=left, right=right):
+            case Function(function=function) if function in HOMOGENEOUS and not factor.scalar:
+                here.append((Side(factor.key, ROWS), exponent))
+            case Product(left=left, right=right, scalar=scalar):
                 behind: list[tuple[Side, int]] = []
                 for matrix, power in left:
                     if isinstance(matrix, Symbol):
-                        here.append((Side(matrix.name, ROWS), exponent * power))
+                        # The only row of a row kernel has no index in common with vectors.
+                        if not scalar:
+                            here.append((Side(matrix.name, ROWS), exponent * power))
                         behind.append((Side(matrix.name, COLUMNS), exponent * power))
                     else:
                         yield from _fixed(matrix.names)
-                yield from _meetings(right, scalars, tuple(behind))
+                yield from _meetings(right, scalars, behind)
     yield tuple(here)
 
 
@@ -105,6 +160,8 @@ def _wholes(term: Term) -> Iterator[tuple[Side, int]]:
             case Product(left=left, right=right):
                 for side, power in (*_wholes(left), *_wholes(right)):
                     yield side, power * exponent
+            case Function(function=function) if function in HOMOGENEOUS:
+                yield Side(factor.key, WHOLE), exponent
             case Function():
                 pass
 
@@ -129,9 +186,12 @@ def _mixings(meetings: list[Meeting], movable: frozenset[str]) -> Iterator[Mixin
 
 
 def _solve(
-    meetings: list[Meeting], movable: frozenset[str], known: Iterable[dict[Side, int]] = ()
+    meetings: Iterable[Meeting],
+    movable: frozenset[str],
+    known: Iterable[dict[Side, int]] = (),
 ) -> list[Scaling]:
     """A basis of the powers that add up to 0 at every meeting, beyond those already known."""
+    meetings = list(meetings)
     sides = list(dict.fromkeys(s for m in meetings for s, _ in m if s.parameter in movable))
     if not sides:
         return []

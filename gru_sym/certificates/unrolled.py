@@ -9,18 +9,25 @@ of length 1, are seen to be idle by their never occurring in a product with some
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from functools import cached_property
-from typing import Literal
+from functools import cached_property, lru_cache
+from typing import Literal, get_args
 
-from gru_sym.certificates.exact_rank import dependence
+from gru_sym.certificates.independence import dependence, mixed_constants
 from gru_sym.language.syntax import INPUT
 from gru_sym.layers import Layer
+from gru_sym.normal.exponents import Exponents
 from gru_sym.normal.field_values import ZERO, Draws, Dual, FieldValues, Key
 from gru_sym.normal.form import normal_form
 from gru_sym.normal.prime_field import Echelon
 
 Observed = Literal["sequence", "last"]
 """What is seen of a layer: every output, or that of the last step alone."""
+
+SURE = 2
+"""So many random sequences that add nothing to a rank end the search."""
+
+Place = tuple[int, int, str]
+"""A level, a direction and the name of a state."""
 
 Vector = list[Dual]
 
@@ -34,8 +41,16 @@ class UnrolledLayer:
     >>> from gru_sym import Layer, cell
     >>> sizes = {"m": 1, "n": 2}
     >>> layer = UnrolledLayer(Layer(cell("gru.pytorch")), 3, "sequence", sizes)
-    >>> layer.rank(target=26), layer.dependence(), len(layer.touched)
+    >>> layer.rank(), layer.dependence(), len(layer.touched)
     (26, '', 30)
+
+    Attributes
+    ----------
+    reached : the states, as residues, that were met by level, direction and name.
+
+    Raises
+    ------
+    ValueError : for options that make no sense, and for functions that are linear on pieces.
     """
 
     def __init__(
@@ -43,13 +58,18 @@ class UnrolledLayer:
     ) -> None:
         if not isinstance(layer.num_layers, int):
             raise ValueError("the rank of a layer needs the number of layers")
+        check_options(steps, observed)
         self.layer, self.steps, self.observed = layer, steps, observed
         self.levels = layer.num_layers
         self.shapes = layer.cell.sizes.shapes
         self.states = normal_form(layer.cell.program, layer.cell.sizes).states
+        self.exponents = Exponents.of_functions(
+            self.states.values(), frozenset([INPUT, *layer.cell.states])
+        )
         self.draws = Draws(seed=1)
+        self.reached: dict[Place, list[list[int]]] = {}
         self.columns: dict[ParameterEntry, int] = {}
-        self.sizes = [sizes_at(layer, level, sizes) for level in range(self.levels)]
+        self.sizes = [layer.sizes_at(level, sizes) for level in range(self.levels)]
 
     @cached_property
     def touched(self) -> frozenset[ParameterEntry]:
@@ -67,10 +87,13 @@ class UnrolledLayer:
         seen = outputs if self.observed == "sequence" else outputs[-1:]
         return (entry.gradient for output in seen for entry in output)
 
-    def rank(self, target: int) -> int:
-        """The rank over so many random sequences that it is the target, or three add nothing."""
+    def rank(self) -> int:
+        """The rank over random sequences, until so many of them add nothing.
+
+        No bound from elsewhere ends the search: a false one is found out.
+        """
         space, idle, number = Echelon(), 0, 0
-        while space.rank != target and idle < 3:
+        while idle < SURE:
             before = space.rank
             for row in self.rows(number):
                 space.add(row)
@@ -80,13 +103,16 @@ class UnrolledLayer:
 
     def dependence(self) -> str:
         """Why the rank is no proved lower bound; empty if it is one."""
-        return dependence(self.arguments)
+        mixed = mixed_constants(self.states.values(), self.exponents)
+        return mixed or dependence(self.arguments)
 
-    def arguments(self, parameters: int, sample: str) -> Mapping[Hashable, Dual]:
+    def arguments(self, parameters: int, sample: int) -> Mapping[Hashable, Dual]:
         """The arguments of all functions, by cell copy, step and argument."""
-        return self.run((parameters, sample), ("check", parameters))[1]
+        return self.run((parameters, sample), ("check", parameters), derivatives=False)[1]
 
-    def run(self, sample: object, parameters: object) -> tuple[list[Vector], dict[Hashable, Dual]]:
+    def run(
+        self, sample: object, parameters: object, derivatives: bool = True
+    ) -> tuple[list[Vector], dict[Hashable, Dual]]:
         """The outputs of the layer at one random sequence."""
         width = self.size(0, self.shapes[INPUT][0])
         sequence = [
@@ -97,7 +123,7 @@ class UnrolledLayer:
         for level in range(self.levels):
             passes = []
             for direction in range(self.layer.directions):
-                walk = _Walk(self, level, direction, sample, parameters, arguments)
+                walk = _Walk(self, level, direction, sample, parameters, arguments, derivatives)
                 order = sequence if direction == 0 else sequence[::-1]
                 outputs = walk.along(order)
                 passes.append(outputs if direction == 0 else outputs[::-1])
@@ -118,7 +144,9 @@ class _Walk:
         sample: object,
         parameters: object,
         arguments: dict[Hashable, Dual],
+        derivatives: bool,
     ) -> None:
+        self.derivatives = derivatives
         self.map, self.level, self.direction = map_, level, direction
         self.copy = parameter_copy(map_.layer, level, direction)
         self.sample, self.parameters, self.arguments = sample, parameters, arguments
@@ -130,6 +158,9 @@ class _Walk:
         for step, values in enumerate(sequence):
             data = self._step(step, {INPUT: values, **data})
             outputs.append(data[cell.output])
+            for state, vector in data.items():
+                met = self.map.reached.setdefault((self.level, self.direction, state), [])
+                met.append([entry.value for entry in vector])
         return outputs
 
     def _first_state(self, state: str) -> Vector:
@@ -139,9 +170,11 @@ class _Walk:
         return [self._parameter((self.level, self.direction), f"{state}0", row, 0) for row in rows]
 
     def _parameter(self, copy: tuple[int, int], name: str, row: int, column: int) -> Dual:
+        value = self.map.draws((self.parameters, copy, name, row, column))
+        if not self.derivatives:
+            return Dual(value)
         columns = self.map.columns
-        number = columns.setdefault((copy, name, row, column), len(columns))
-        return Dual(self.map.draws((self.parameters, copy, name, row, column)), {number: 1})
+        return Dual(value, {columns.setdefault((copy, name, row, column), len(columns)): 1})
 
     def _step(self, step: int, data: Mapping[str, Vector]) -> dict[str, Vector]:
         names = frozenset(data)
@@ -164,7 +197,10 @@ class _Walk:
                 (self.parameters, self.sample if varies else None, kind, named(key))
             )
 
-        values = FieldValues(entry, lambda size: self.map.size(self.level, size), draw, _no_piece)
+        def size(size: str | int) -> int:
+            return self.map.size(self.level, size)
+
+        values = FieldValues(entry, size, draw, _no_piece, self.map.exponents)
         states = {
             state: [
                 values.polynomial(form, row)
@@ -182,23 +218,18 @@ def _no_piece(function: str, key: Key) -> int:
     raise ValueError(f"the effective count of a layer with {function} is not settled")
 
 
+def check_options(steps: object, observed: object) -> None:
+    """Refuse options that make no sense, with a sentence."""
+    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
+        raise ValueError(f"steps is the length of a sequence, a positive integer, not {steps!r}")
+    if observed not in get_args(Observed):
+        raise ValueError(
+            f'observed is "sequence", all outputs, or "last", the last one, not {observed!r}'
+        )
+
+
+@lru_cache(maxsize=1024)
 def parameter_copy(layer: Layer, level: int, direction: int) -> tuple[int, int]:
     """Which set of parameters a cell of a layer uses."""
-    distinct = len(
-        {
-            p.name.rpartition("_l")[2].split("_")[0]
-            for p in layer.parameters
-            if p.role != "initial state"
-        }
-    )
+    distinct = len({p.level for p in layer.parameters if p.role != "initial state"})
     return min(level, distinct - 1), 0 if layer.share_directions else direction
-
-
-def sizes_at(layer: Layer, level: int, sizes: Mapping[str, int]) -> dict[str, int]:
-    """The sizes of the cell at a level: above the first, the input is the output below."""
-    shapes = layer.cell.sizes.shapes
-    size = shapes[INPUT][0]
-    tied = {shapes[state][0] for state in layer.cell.states}
-    if level == 0 or isinstance(size, int) or size in tied:
-        return dict(sizes)
-    return {**sizes, size: int(layer.output_size.subs(sizes))}

@@ -1,25 +1,45 @@
-"""What the words of the command line mean: cells, sizes, and options that are given once."""
+"""What a command takes: its parser, and options that several commands share.
+
+Nothing here reads SymPy: `cells` does, which turns these words into cells and sizes.
+"""
 
 from __future__ import annotations
 
 import argparse
-import os
 import re
-import sys
-from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeAlias
 
-from gru_sym.cells import Cell
-from gru_sym.language.errors import CellError
-from gru_sym.language.parser import MAX_TEXT
-from gru_sym.layers import Layer
-from gru_sym.lookup import catalogue
+from gru_sym.language.source import normal
 
 CELL_HELP = "a catalogue id, a file of equations, or - for standard input"
 
 
 class BadInput(Exception):
     """What the user gave cannot be used; the message is one line."""
+
+
+class Unsound(Exception):
+    """A command did its work, and what it found breaks a rule; the message says which."""
+
+
+class HelpAsked(Exception):
+    """A parser was asked for help: the message is an answer like any other."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that prints nothing and ends nothing by itself."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse what was given."""
+        raise BadInput(message)
+
+    def print_help(self, file: object = None) -> NoReturn:
+        """Answer with the help."""
+        raise HelpAsked(self.format_help().rstrip("\n"))
+
+
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
+"""What a command adds itself to."""
 
 
 class Once(argparse.Action):
@@ -40,55 +60,31 @@ class Once(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
-def sizes_given(options: argparse.Namespace, layer: Layer | Cell) -> dict[str, int]:
-    """The sizes given, checked to be all or none of those the count needs."""
-    given = [("m", options.m), ("n", options.n), *options.set]
-    sizes: dict[str, int] = {}
-    for name, value in given:
-        if value is None:
-            continue
-        if name in sizes:
-            raise BadInput(f"the size {name} is given twice")
-        sizes[name] = value
-    missing = [name for name in layer.size_names if name not in sizes]
-    if sizes and missing:
-        how = ", ".join(
-            f"-{name} SIZE" if name in ("m", "n") else f"--set {name}=SIZE" for name in missing
-        )
-        name = layer.name if isinstance(layer, Cell) else layer.cell.name
-        raise BadInput(f"{name} also needs {how}")
-    return sizes
+def add_cell(command: Parser) -> None:
+    """The cell that a command is about."""
+    command.add_argument("cell", metavar="CELL", help=CELL_HELP)
 
 
-def read_cell(argument: str) -> Cell:
-    """The cell that an argument of the command line means."""
-    if not argument:
-        raise BadInput(f"CELL is empty; it is {CELL_HELP}")
-    if argument == "-":
-        if sys.stdin is None:
-            raise BadInput("standard input is closed")
-        return Cell(
-            _decode(sys.stdin.buffer.read(4 * MAX_TEXT + 1), "standard input"), "standard input"
-        )
-    if argument in catalogue:
-        return catalogue[argument]
-    path = Path(argument)
-    if not os.path.exists(argument) and not re.search(r"[/\\]|\.(?:cell|txt)$", argument):
-        return catalogue[argument]  # which says what the catalogue has
-    try:
-        with path.open("rb") as file:
-            return Cell(_decode(file.read(4 * MAX_TEXT + 1), argument), argument)
-    except OSError as error:
-        raise BadInput(f"{argument} cannot be read: {error.strerror}") from error
-    except CellError as error:
-        raise BadInput(f"{argument}, {error.summary}") from error
+def add_sizes(command: Parser) -> None:
+    """The sizes of a cell; `cells.sizes_given` reads them."""
+    command.add_argument("-m", action=Once, type=positive, metavar="INPUT", help="input size")
+    command.add_argument("-n", action=Once, type=positive, metavar="HIDDEN", help="hidden size")
+    command.add_argument(
+        "--set", type=assignment, action="append", default=[], metavar="k=4", help="any other size"
+    )
 
 
-def _decode(raw: bytes, name: str) -> str:
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{name} is not text in UTF-8: byte {error.start} cannot be read") from error
+def add_layers(command: Parser, what: str, default: int | None) -> None:
+    """How the cell is stacked."""
+    command.add_argument(
+        "--layers", action=Once, type=positive, default=default, metavar="L", help=what
+    )
+    command.add_argument("--bidirectional", action="store_true", help="both directions")
+
+
+def add_json(command: Parser) -> None:
+    """The answer for programs."""
+    command.add_argument("--json", action="store_true", help="one JSON object on one line")
 
 
 def positive(text: str) -> int:
@@ -105,4 +101,4 @@ def assignment(text: str) -> tuple[str, int]:
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
         raise argparse.ArgumentTypeError(f"write a size as k=4, not {text!r}")
-    return name, positive(value)
+    return normal(name), positive(value)

@@ -26,7 +26,8 @@ class Stack:
     >>> outputs.shape, h.shape
     (torch.Size([5, 3, 32]), torch.Size([4, 3, 16]))
 
-    Raises `ValueError` for a layer with a symbolic height, shared cells or trained initial states.
+    Raises `ValueError` for a layer with a symbolic height, shared cells or trained initial states,
+    and for a stack with a state that keeps the input.
     """
 
     layer: Layer
@@ -38,6 +39,13 @@ class Stack:
             raise ValueError(f"a stack that runs has a number of layers, not {layer.num_layers}")
         if layer.learn_initial_state or layer.share_directions or layer.share_layers:
             raise ValueError("a stack that runs has cells of its own and no trained initial states")
+        grown = layer.input_above() if layer.num_layers > 1 else {}
+        for state in layer.cell.states:
+            if layer.cell.symbol(state).shape[0] in grown:
+                raise ValueError(
+                    f"{state} has the size of its own layer's input, so that the last states of "
+                    f"this stack fit into no array; run its layers one by one"
+                )
 
     @cached_property
     def routine(self) -> Routine:

@@ -100,9 +100,9 @@ CONDITIONS = (
         "r scales the rows of W_hn and b_hn, and only b_in + r b_hn is seen", r="sigmoid(b_r)",
     ),
     Condition(
-        "r jumps between 0 and 1", False, "n**2 + m*n + n",
-        "b_in is seen where r is 0, the sum where r is 1; r itself has no slope",
-        r="hard_sigmoid(1000000 * (W_ir @ x + W_hr @ h + b_r))",
+        "r is a ramp from 0 to 1", False, "0",
+        "b_in is seen below the ramp, the sum above it, and what decides r is seen on it",
+        r="hard_sigmoid(W_ir @ x + W_hr @ h + b_r)",
     ),
     Condition(
         "W_hn is 0", False, "0", "r still varies", candidate="W_in @ x + b_in + r * b_hn",

@@ -1,25 +1,26 @@
-"""Biases that a cell only ever sees as a sum: each sum as one bias, and the way back.
+"""Biases that a cell only ever sees as a sum: each sum as one bias, and the way back, on arrays.
 
 Arrays here are whatever adds: NumPy arrays, torch tensors, lists of SymPy symbols' matrices.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from functools import reduce
-from itertools import takewhile
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from functools import lru_cache, reduce
 from operator import add
 from typing import Any, TypeVar
 
-from gru_sym.cells import Cell
-from gru_sym.language.syntax import Expression, Name, Plus, children
-from gru_sym.roles import BIAS
+from gru_sym.biases import bias_combinations
+from gru_sym.cells import Cell, Parameter
+from gru_sym.layers import Layer
+from gru_sym.transform import merge as merged_cell
 
 Array = TypeVar("Array", bound=Any)
 
-LAYER = re.compile(r"_l\d+(?:_reverse)?$")
-"""What `Layer.parameters` adds to a name."""
+Terms = Mapping[str, Fraction]
+"""The names of biases with their numbers in a sum."""
 
 
 def bias_sums(cell: Cell) -> dict[str, tuple[str, ...]]:
@@ -31,93 +32,47 @@ def bias_sums(cell: Cell) -> dict[str, tuple[str, ...]]:
     >>> bias_sums(cell("gru.answer"))["b_h"]
     ('b_hW', 'b_hU')
 
-    The candidate's b_in and b_hn are not here: the reset gate multiplies one of them.
+    The candidate's b_in and b_hn are not here: the reset gate multiplies one of them. Signs and
+    numbers, if there are any, are in `gru_sym.biases.bias_combinations`.
     """
-    biases = {p.name: p.shape for p in cell.parameters if p.role == BIAS}
-    count = dict.fromkeys(biases, 0)
-    for _, name in cell.program.occurrences():
-        if name.name in count:
-            count[name.name] += 1
-    groups: dict[str, tuple[str, ...]] = {}
-    for equation in cell.program.equations:
-        for plus in _sums(equation.expression):
-            direct = [term.name for term in plus.terms if isinstance(term, Name)]
-            terms = [name for name in direct if count.get(name) == 1]
-            terms = [name for name in terms if biases[name] == biases[terms[0]]]
-            if len(terms) > 1:
-                groups[_common_name(terms, taken={*cell.sizes.shapes, *groups})] = tuple(terms)
-    return groups
+    return {name: tuple(terms) for name, terms in bias_combinations(cell).items()}
 
 
-def merged_cell(cell: Cell) -> Cell:
-    """The cell with each sum of biases as one bias.
+def merge(layer: Layer | Cell, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """The arrays of `merged_cell(cell)`, from those of the cell, or of the layer of it.
 
     >>> from gru_sym import cell
-    >>> merged_cell(cell("gru.pytorch")).latex() == cell("gru.merged").latex()
-    True
-    >>> merged_cell(cell("lstm.pytorch")).count()
-    4*m*n + 4*n**2 + 4*n
+    >>> merge(cell("rnn.pytorch"), {"W_ih": 1, "b_ih": 2, "W_hh": 3, "b_hh": 5})
+    {'W_ih': 1, 'W_hh': 3, 'b_h': 7}
+
+    Raises `ValueError` for a name that is missing or unknown.
     """
-    text = _equations(cell)
-    for merged, terms in bias_sums(cell).items():
-        text = re.sub(rf"\b{terms[-1]}\b", merged, drop_terms(text, terms[:-1]))
-    return Cell(
-        f"# {cell.name} with each sum of biases as one bias\n{text}", f"{cell.name}, merged"
-    )
+    whole, parts = _plan(layer)
+    _check(parts, arrays)
+    return {
+        name: reduce(add, (_times(number, arrays[term]) for term, number in terms.items()))
+        for name, terms in whole.items()
+    }
 
 
-def without_biases(cell: Cell) -> Cell:
-    """The cell with every bias left out, as libraries build it for `bias=False`.
-
-    >>> from gru_sym import cell
-    >>> without_biases(cell("gru.pytorch")).count()
-    3*m*n + 3*n**2
-    """
-    biases = [p.name for p in cell.parameters if p.role == BIAS]
-    text = drop_terms(_equations(cell), biases)
-    return Cell(f"# {cell.name} without biases\n{text}", f"{cell.name} without biases")
-
-
-def merge(cell: Cell, arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """The arrays of `merged_cell(cell)`, from those of the cell or of a `Layer` of it.
-
-    >>> from gru_sym import cell
-    >>> merge(cell("rnn.pytorch"), {"W_ih_l0": 1, "b_ih_l0": 2, "W_hh_l0": 3, "b_hh_l0": 5})
-    {'W_ih_l0': 1, 'W_hh_l0': 3, 'b_h_l0': 7}
-
-    Raises `KeyError` if a term of a sum is missing.
-    """
-    sums = bias_sums(cell)
-    last = {terms[-1]: merged for merged, terms in sums.items()}
-    dropped = {name for terms in sums.values() for name in terms[:-1]}
-    result: dict[str, Array] = {}
-    for key, array in arrays.items():
-        name, layer = _split(key)
-        if name in last:
-            terms = [arrays[term + layer] for term in sums[last[name]]]
-            result[last[name] + layer] = reduce(add, terms)
-        elif name not in dropped:
-            result[key] = array
-    return result
-
-
-def unmerge(cell: Cell, merged: Mapping[str, Array]) -> dict[str, Array]:
+def unmerge(layer: Layer | Cell, merged: Mapping[str, Array]) -> dict[str, Array]:
     """The arrays of the cell, from those of `merged_cell(cell)`: the first term is the whole sum.
 
     >>> from gru_sym import cell
-    >>> unmerge(cell("rnn.pytorch"), {"W_ih_l0": 1, "W_hh_l0": 3, "b_h_l0": 7})
-    {'W_ih_l0': 1, 'W_hh_l0': 3, 'b_ih_l0': 7, 'b_hh_l0': 0}
+    >>> unmerge(cell("rnn.pytorch"), {"W_ih": 1, "W_hh": 3, "b_h": 7})
+    {'W_ih': 1, 'b_ih': 7, 'W_hh': 3, 'b_hh': 0}
 
     `merge(cell, unmerge(cell, merged))` is `merged` to the last bit: adding zero does not round.
+
+    Raises `ValueError` for a name that is missing or unknown.
     """
-    sums = bias_sums(cell)
-    result: dict[str, Array] = {}
-    for key, array in merged.items():
-        name, layer = _split(key)
-        for position, term in enumerate(sums.get(name, (name,))):
-            # abs: zero times a negative number is -0.0.
-            result[term + layer] = array if position == 0 else abs(array * 0)
-    return result
+    whole, parts = _plan(layer)
+    _check(whole, merged)
+    # abs: zero times a negative number is -0.0.
+    return {
+        name: merged[part] if name == next(iter(whole[part])) else abs(merged[part] * 0)
+        for name, part in parts.items()
+    }
 
 
 def rounding_bound(W: Any, x: Any, U: Any, h: Any, b_i: Any, b_h: Any, unit: float) -> Any:
@@ -139,43 +94,32 @@ def rounding_bound(W: Any, x: Any, U: Any, h: Any, b_i: Any, b_h: Any, unit: flo
     return 2 * gamma * (abs(W) @ abs(x) + abs(U) @ abs(h) + abs(b_i) + abs(b_h))
 
 
-def drop_terms(text: str, names: Iterable[str]) -> str:
-    """The text without these terms of its sums.
+@lru_cache
+def _plan(layer: Layer | Cell) -> tuple[dict[str, Terms], dict[str, str]]:
+    """Each array of the merged layer with its terms, and where each array of the layer goes."""
+    cell = layer if isinstance(layer, Cell) else layer.cell
+    merged = merged_cell(cell)
+    before = layer.parameters
+    after = merged.parameters if isinstance(layer, Cell) else replace(layer, cell=merged).parameters
+    at = {(p.in_cell, p.level, p.direction): p.name for p in before}
+    sums = bias_combinations(cell)
 
-    >>> drop_terms("h' = tanh(b + W @ x + c)", ["b", "c"])
-    "h' = tanh(W @ x)"
-    """
-    for name in names:
-        text = re.sub(rf"\s*\+\s*\b{name}\b|\b{name}\b\s*\+\s*", "", text, count=1)
-    return text
+    def terms(parameter: Parameter) -> Terms:
+        own = sums.get(parameter.in_cell, {parameter.in_cell: Fraction(1)})
+        return {at[name, parameter.level, parameter.direction]: c for name, c in own.items()}
 
-
-def _sums(expression: Expression) -> Iterator[Plus]:
-    if isinstance(expression, Plus):
-        yield expression
-    for child in children(expression):
-        yield from _sums(child)
-
-
-def _common_name(terms: list[str], taken: set[str]) -> str:
-    """b_ir and b_hr -> b_r, b_zW and b_zU -> b_z; the first name if nothing better is free."""
-    start = _common_start(terms)
-    end = _common_start([term.removeprefix(start)[::-1] for term in terms])[::-1]
-    name = (start + end).rstrip("_")
-    return name if name.isidentifier() and name not in taken else terms[0]
+    whole = {parameter.name: terms(parameter) for parameter in after}
+    place = {term: name for name, found in whole.items() for term in found}
+    return whole, {p.name: place[p.name] for p in before}
 
 
-def _common_start(words: list[str]) -> str:
-    same = takewhile(lambda letters: len(set(letters)) == 1, zip(*words, strict=False))
-    return "".join(letters[0] for letters in same)
+def _times(number: Fraction, array: Any) -> Any:
+    if number.denominator != 1:
+        array = array / number.denominator
+    return array if number.numerator == 1 else array * number.numerator
 
 
-def _split(key: str) -> tuple[str, str]:
-    """A name and what tells its layer: ("b_ir", "_l0_reverse")."""
-    layer = LAYER.search(key)
-    return (key[: layer.start()], layer.group()) if layer else (key, "")
-
-
-def _equations(cell: Cell) -> str:
-    """The text without the lines that are only comments: its heading would no longer be true."""
-    return "\n".join(line for line in cell.text.splitlines() if not line.lstrip().startswith("#"))
+def _check(wanted: Mapping[str, object], given: Mapping[str, object]) -> None:
+    for name in sorted(wanted.keys() ^ given.keys()):
+        problem = "is missing" if name in wanted else f"is not one of {', '.join(wanted)}"
+        raise ValueError(f"{name} {problem}")

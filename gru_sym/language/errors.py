@@ -60,16 +60,21 @@ class CellError(ValueError):
     @property
     def summary(self) -> str:
         """Place and sentence on one line."""
-        return f"line {self.line}, column {self.column}: {self.message}"
+        return f"line {self.line}, column {self.column}: {_printable(self.message)}"
 
     def __str__(self) -> str:
         text, caret = _window(self.source_line, self.place)
         return f"{self.summary}\n    {text}\n    {caret}"
 
 
+def _printable(text: str) -> str:
+    """The text on one line: what it quotes may hold tabs and form feeds."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 def _window(line: str, place: Place, width: int = 76) -> tuple[str, str]:
     """The part of a line around the place, and the carets under it."""
-    printable = "".join(c if c.isprintable() else " " for c in line)
+    printable = _printable(line)
     start = max(0, place.column - 1 - width // 2) if len(line) > width else 0
     text = printable[start : start + width]
     left = place.column - 1 - start

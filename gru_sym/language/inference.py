@@ -12,7 +12,7 @@ import builtins
 import itertools
 import keyword
 from dataclasses import dataclass
-from typing import cast
+from typing import NoReturn, cast
 
 import sympy
 
@@ -114,11 +114,25 @@ class _Inference:
         self._seed()
         for equation in self.program.equations:
             self._equation(equation.target, equation.expression)
+        self._add_inferred_scalars()
         free = self._name_free_sizes()
         shapes = {
             name: (_known(rows), _known(columns)) for name, (rows, columns) in self.shapes.items()
         }
         return Sizes(shapes, frozenset(self.scalars), free)
+
+    def _add_inferred_scalars(self) -> None:
+        """What turned out to have one row and one column is a scalar without being declared one."""
+        sizes = self.taken | {r.root().size for pair in self.shapes.values() for r in pair}
+        for name in (*self.program.values, *self.program.parameters):
+            if {dimension.root().size for dimension in self.shapes[name]} == {1}:
+                if name in sizes and name in self.program.parameters:
+                    place = next(n.place for _, n in self.program.occurrences() if n.name == name)
+                    self._refuse_size_name(place, name)
+                self.scalars.add(name)
+
+    def _refuse_size_name(self, place: Place, name: str) -> NoReturn:
+        self.program.fail(place, f"{name} is the name of a size; choose another for this scalar")
 
     def _seed(self) -> None:
         """What is known before any equation: the input, the states, the declarations."""
@@ -140,8 +154,7 @@ class _Inference:
         size = declaration.size
         scalar = size == 1 and declaration.name in self.program.parameters
         if scalar and declaration.name in self.taken:
-            message = f"{declaration.name} is the name of a size; choose another for this scalar"
-            self.program.fail(declaration.place, message)
+            self._refuse_size_name(declaration.place, declaration.name)
         if size in READ_OTHERWISE or size in NO_SIZES:
             self.program.fail(
                 declaration.place,

@@ -39,8 +39,8 @@ class Sizes:
     Attributes
     ----------
     shapes : name -> (rows, columns), for the input, the states, the values and the parameters.
-    scalars : the names that spread over vectors: parameters and values declared `: 1`, and
-        values computed from scalars alone.
+    scalars : the parameters and values that are one number: declared `: 1`, inferred to have one
+        row and one column, or computed from scalars alone. A size symbol is never 1 here.
     free : the sizes that nothing fixed and that were given a name here.
     """
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gru_sym.codegen.stacked import Stack
-from gru_sym.libraries.pytorch import blocks, cell_of, named_parameters
+from gru_sym.libraries.pytorch import named_parameters, stored
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,8 @@ def compare(
     theirs, their_last = module(theirs_in[0], _as_given(theirs_in[1:]))
     if not theirs.numel():
         raise ValueError(f"x has shape {tuple(x.shape)}; there is nothing to compare")
-    stack = Stack(cell_of(module)[1], "torch")
+    layout = stored(module)
+    stack = Stack(layout.layer, "torch")
     ours, our_last = stack.sequence(given, *ours_in, batch_first=bool(module.batch_first))
 
     last = list(zip(_as_tuple(our_last), _as_tuple(their_last), strict=True))
@@ -93,12 +94,9 @@ def compare(
     ours_out = torch.autograd.grad(
         [ours for ours, _ in results], [*given.values(), *ours_in], weights
     )
-    by_tensor = dict(zip(packed, theirs_out, strict=False))
+    by_name = layout.unpack(dict(zip(packed, theirs_out, strict=False)))
     own_gradients = dict(zip(given, ours_out, strict=False))
-    gradients = [
-        (own_gradients[name], block.of(by_tensor[block.tensor]))
-        for name, block in blocks(module).items()
-    ]
+    gradients = [(own_gradients[name], tensor) for name, tensor in by_name.items()]
     gradients += zip(ours_out[len(given) :], theirs_out[len(packed) :], strict=True)
     return Comparison(
         outputs=_difference(ours, theirs),

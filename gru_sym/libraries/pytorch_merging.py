@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from gru_sym.experiment.merging import bias_sums, merge, unmerge
 from gru_sym.libraries.pytorch import cell_of, named_parameters, pack, with_parameters
+from gru_sym.transform import merge as merged_cell
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -30,7 +32,7 @@ def merge_biases(module: nn.Module) -> dict[str, Tensor]:
     """
     if isinstance(module, MergedLayer):
         return {name: tensor.detach() for name, tensor in module.tensors.items()}
-    return merge(cell_of(module)[1].cell, named_parameters(module))
+    return merge(cell_of(module)[1], named_parameters(module))
 
 
 def unmerge_biases(module: Module, merged: Mapping[str, Tensor]) -> Module:
@@ -42,7 +44,7 @@ def unmerge_biases(module: Module, merged: Mapping[str, Tensor]) -> Module:
 
     Raises `ValueError` as `pack` does.
     """
-    return with_parameters(module, unmerge(cell_of(module)[1].cell, merged))
+    return with_parameters(module, unmerge(cell_of(module)[1], merged))
 
 
 class MergedLayer(nn.Module):
@@ -62,7 +64,7 @@ class MergedLayer(nn.Module):
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
-        self.cell = cell_of(module)[1].cell
+        self.layer = cell_of(module)[1]
         tensors = {name: nn.Parameter(t.clone()) for name, t in merge_biases(module).items()}
         self.tensors = nn.ParameterDict(tensors)
         # In a tuple, so that its parameters are not counted as this module's.
@@ -71,14 +73,16 @@ class MergedLayer(nn.Module):
     def forward(self, *inputs: Any) -> Any:
         """As the module from which this layer was made."""
         (kernel,) = self._kernel
-        packed = pack(kernel, unmerge(self.cell, dict(self.tensors.items())))
+        packed = pack(kernel, unmerge(self.layer, dict(self.tensors.items())))
         return torch.func.functional_call(kernel, packed, inputs)
 
     def summed(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
         """The biases that stand for a sum of two, and all other parameters."""
-        starts = tuple(f"{name}_l" for name in bias_sums(self.cell))
-        one = [tensor for name, tensor in self.tensors.items() if name.startswith(starts)]
-        other = [tensor for name, tensor in self.tensors.items() if not name.startswith(starts)]
+        sums = bias_sums(self.layer.cell)
+        merged = replace(self.layer, cell=merged_cell(self.layer.cell))
+        summed = {p.name for p in merged.parameters if p.in_cell in sums}
+        one = [tensor for name, tensor in self.tensors.items() if name in summed]
+        other = [tensor for name, tensor in self.tensors.items() if name not in summed]
         return one, other
 
     def parameter_groups(

@@ -1,19 +1,20 @@
 """The entries of a normal form over a prime field, with their derivatives by the parameters.
 
-A function value is not computed but drawn: `sigmoid(a)` gets a random residue s, and its derivative
-is `s (1 - s) a'`. One draw serves every occurrence of the same function of the same argument.
-`exp(a)` is `s / (1 - s)` with the s of `sigmoid(a)`, and `softplus(a)` is a draw of its own whose
-derivative is `s a'`. Why the draws may be random is the theorem in `exact_rank`.
+An exponential is not computed but drawn: `exp(b)` gets a random residue e for every member b of a
+basis of the arguments (`exponents`), and `exp(a)` is the product of powers that its argument asks
+for. `sigmoid(a)` is `e / (1 + e)` with the derivative `s (1 - s) a'`, and `softplus(a)` is a draw
+of its own whose derivative is `s a'`. Why the draws may be random is the theorem in `independence`.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
+from functools import lru_cache
+from hashlib import blake2b
 
 from gru_sym.functions import FUNCTIONS
+from gru_sym.normal.exponents import SMOOTH, Exponents
 from gru_sym.normal.polynomials import (
     Factor,
     Function,
@@ -21,6 +22,7 @@ from gru_sym.normal.polynomials import (
     Product,
     Symbol,
     Term,
+    is_scalar,
 )
 from gru_sym.normal.prime_field import PRIME, inverse, residue
 
@@ -40,15 +42,14 @@ class Dual:
 ZERO = Dual(0)
 """What is 0 by its formula, and not by its numbers: recognised by identity."""
 
-LOG_2 = 1_234_567_891
-"""The value of softplus(0): log 2 is transcendental, so any one residue may stand for it."""
-
 Key = tuple[Polynomial, int, int]
 """The argument of a function, with the row and column of an entry."""
 
 Draw = Callable[[str, Key, bool], int]
 """The residue drawn for a kind of function at a key, which varies with the sample or does not."""
 
+E = "exp(1)", (Polynomial.number(1), 0, 0)
+"""The key of the number that exponentials of numbers are powers of."""
 
 Piece = Callable[[str, Key], int]
 """Which of its pieces, counted from the left, a piecewise linear function is on at a key."""
@@ -58,22 +59,35 @@ PIECES = {name: f.pieces for name, f in FUNCTIONS.items() if f.pieces}
 
 
 class Draws:
-    """Random residues by key, drawn when first asked for.
+    """Random residues by key: a residue depends on the seed and its key, and on nothing else.
 
     >>> draws = Draws(seed=1)
-    >>> draws("a") == draws("a") != draws("b")
+    >>> draws("a") == Draws(seed=1)("a") != draws("b")
     True
     """
 
     def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - a reproducible choice, not a secret
+        self._seed = str(seed)
         self._drawn: dict[object, int] = {}
 
     def __call__(self, key: object) -> int:
-        """The residue of a key, drawn when it is first asked for."""
+        """The residue of a key, from 2 on."""
         if key not in self._drawn:
-            self._drawn[key] = self._random.randrange(2, PRIME)
+            digest = blake2b(f"{self._seed} {_spelled(key)}".encode(), digest_size=16).digest()
+            self._drawn[key] = 2 + int.from_bytes(digest) % (PRIME - 2)
         return self._drawn[key]
+
+
+def _spelled(key: object) -> str:
+    """A key in words that are the same in every process."""
+    match key:
+        case Polynomial():
+            return key.key
+        case tuple():
+            return f"({','.join(map(_spelled, key))})"
+        case frozenset():
+            return f"{{{','.join(sorted(map(_spelled, key)))}}}"
+    return repr(key)
 
 
 class FieldValues:
@@ -85,6 +99,12 @@ class FieldValues:
     size : the number that a size stands for.
     draw : the values of functions.
     piece : the pieces of piecewise linear functions.
+    exponents : the arguments of the other functions in a basis.
+
+    Attributes
+    ----------
+    independents : what must be independent for the draws to be allowed, by kind and key.
+    kinked : the arguments of piecewise linear functions, by function and key.
     """
 
     def __init__(
@@ -93,25 +113,32 @@ class FieldValues:
         size: Callable[[str | int], int],
         draw: Draw,
         piece: Piece,
+        exponents: Exponents,
     ) -> None:
         self.entries = entries
         self.size = size
         self.draw = draw
         self.piece = piece
+        self.exponents = exponents
         self.independents: dict[tuple[str, Key], Dual] = {}
+        self.kinked: dict[tuple[str, Key], Dual] = {}
         self._known: dict[tuple[Factor, int, int], Dual] = {}
+        self._exponentials: dict[tuple[int, int, int], int] = {}
+        self._terms: dict[Polynomial, list[tuple[Dual, Term]]] = {}
 
     def polynomial(self, polynomial: Polynomial, row: int, column: int = 0) -> Dual:
         """One entry of a polynomial."""
-        entries = ((residue(q), self.term(term, row, column)) for term, q in polynomial.terms)
-        return _sum(((Dual(scale), entry) for scale, entry in entries))
+        if polynomial not in self._terms:
+            self._terms[polynomial] = [(Dual(residue(q)), term) for term, q in polynomial.terms]
+        terms = self._terms[polynomial]
+        return _sum((scale, self.term(term, row, column)) for scale, term in terms)
 
     def term(self, term: Term, row: int, column: int) -> Dual:
         """One entry of a term: the product rule."""
         if any(isinstance(f, Symbol) and self.factor(f, row, column) is ZERO for f, _ in term):
             return ZERO  # before its other factors are computed, on which it does not depend
         product = Dual(1)
-        for factor, exponent in term:
+        for factor, exponent in _in_order(term):  # which factors are met is no chance
             entry = self.factor(factor, row, column)
             if entry is ZERO and exponent > 0:
                 return ZERO
@@ -145,28 +172,55 @@ class FieldValues:
         argument = self.polynomial(factor.argument, row, column)
         key = (factor.argument, row, column)
         if factor.function in PIECES:
+            self.kinked[factor.function, key] = argument
             slope, intercept = PIECES[factor.function][self.piece(factor.function, key)]
-            return _line(argument, residue(slope), residue(intercept))
-        if argument is ZERO:
-            s = residue(Fraction(1, 2))
-        else:
-            self.independents["argument", key] = argument
-            s = self.draw("sigmoid", key, argument.varies)
+            if slope:
+                return _chain(
+                    argument, residue(slope) * argument.value + residue(intercept), residue(slope)
+                )
+            return Dual(residue(intercept)) if intercept else ZERO
+        if factor.function not in SMOOTH:
+            raise ValueError(
+                f"{factor.function} is not an exponential or linear on pieces: no exact rank"
+            )
+        exponential = self._exponential(factor.argument, row, column)
+        s = exponential * inverse(1 + exponential) % PRIME
         match factor.function:
             case "sigmoid":
                 return _chain(argument, s, s * (1 - s))
             case "exp":
-                value = s * inverse(1 - s)
-                return _chain(argument, value, value)
-            case "softplus" if argument is ZERO:
-                return Dual(LOG_2)
-            case "softplus":
+                return _chain(argument, exponential, exponential)
+            case _:  # softplus
                 logarithm = _chain(argument, self.draw("softplus", key, argument.varies), s)
                 self.independents["softplus", key] = logarithm
                 return logarithm
-        raise ValueError(
-            f"{factor.function} is not an exponential or linear on pieces: no exact rank"
-        )
+
+    def _exponential(self, argument: Polynomial, row: int, column: int) -> int:
+        """exp(argument), as a product of powers of the exponentials of the basis."""
+        combination = self.exponents.combinations[argument]
+        value = 1
+        if combination.number:
+            value = pow(self.draw(*E, False), combination.number, PRIME)
+        for k, power in combination.powers:
+            base = self.exponents.basis[k]
+            at = (k, 0, 0) if all(is_scalar(term) for term, _ in base.terms) else (k, row, column)
+            if at not in self._exponentials:
+                self._exponentials[at] = self._drawn_exponential(base, at[1], at[2])
+            value = value * pow(self._exponentials[at], power, PRIME) % PRIME
+        return value
+
+    def _drawn_exponential(self, base: Polynomial, row: int, column: int) -> int:
+        value = self.polynomial(base, row, column)
+        if value is ZERO:
+            return 1
+        key = (base, row, column)
+        self.independents["exp", key] = value
+        return self.draw("exp", key, value.varies)
+
+
+@lru_cache(maxsize=4096)
+def _in_order(term: Term) -> list[tuple[Factor, int]]:
+    return sorted(term, key=lambda pair: pair[0].key)
 
 
 def _chain(argument: Dual, value: int, slope: int) -> Dual:
@@ -174,11 +228,6 @@ def _chain(argument: Dual, value: int, slope: int) -> Dual:
     gradient = Gradient()
     _accumulate(gradient, slope % PRIME, argument.gradient)
     return Dual(value % PRIME, gradient, argument.varies)
-
-
-def _line(argument: Dual, slope: int, intercept: int) -> Dual:
-    """Slope * argument + intercept; the parameters stay listed even where the slope is 0."""
-    return _chain(argument, slope * argument.value + intercept, slope)
 
 
 def _accumulate(total: Gradient, scale: int, gradient: Mapping[int, int]) -> None:

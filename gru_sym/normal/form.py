@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from math import prod
 
 from gru_sym.language.scope import Program
@@ -25,6 +26,7 @@ from gru_sym.language.syntax import (
     Plus,
     Times,
 )
+from gru_sym.normal.application import apply
 from gru_sym.normal.polynomials import (
     Factor,
     Function,
@@ -32,7 +34,6 @@ from gru_sym.normal.polynomials import (
     Product,
     Symbol,
     Term,
-    apply,
     matrix_product,
 )
 
@@ -63,8 +64,13 @@ def substitute_term(term: Term, put: Substitution) -> Polynomial:
     """Put other things for some of the names of a term."""
     result = Polynomial.number(1)
     for factor, exponent in term:
-        value = _substitute_factor(factor, put)
-        result = result * power(value, exponent)
+        match factor:
+            case Function(function="exp", argument=argument) if factor.names & put.keys():
+                # exp(a)**-1 is exp(-a), also where exp(a) becomes a sum.
+                whole = substitute(argument, put).scaled(Fraction(exponent))
+                result = result * apply("exp", whole)
+            case _:
+                result = result * power(_substitute_factor(factor, put), exponent)
     return result
 
 
@@ -130,7 +136,7 @@ class FormWriter:
             dict(known)
             if known is not None
             else {
-                name: Polynomial.symbol(name, name in sizes.scalars)
+                name: Polynomial.symbol(name, sizes.shapes[name] == (1, 1))
                 for name in (INPUT, *program.states, *program.parameters)
             }
         )
@@ -148,8 +154,9 @@ class FormWriter:
                 return apply(function, self.polynomial(argument))
             case MatrixProduct(left=left, right=right):
                 inner = self.sizes.shape(left)[1]
-                scalar = self.sizes.shape(expression) == (1, 1)
-                return matrix_product(self.polynomial(left), self.polynomial(right), inner, scalar)
+                factors = self.polynomial(left), self.polynomial(right)
+                rows, columns = self.sizes.shape(expression)
+                return matrix_product(*factors, inner, rows == columns == 1, columns == 1)
             case Plus(terms=parts):
                 return Polynomial.collect(p for part in parts for p in self.polynomial(part).terms)
             case Times(factors=parts):

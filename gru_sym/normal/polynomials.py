@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import product
 from math import prod
-from typing import ClassVar
 
-from gru_sym.functions import FUNCTIONS
 from gru_sym.language.unification import Size
 
 MAX_TERMS = 20_000
+
 MAX_DEPTH = 80
-"""How many functions and products may stand one inside the other: Python's stack is short."""
+"""How deep functions and matrix products may be nested; the rooms above recurse over them."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,6 @@ class Symbol:
 
     name: str
     scalar: bool = False
-    depth: ClassVar[int] = 0
 
     @property
     def key(self) -> str:
@@ -48,10 +46,14 @@ class Function:
 
     function: str
     argument: Polynomial
-    depth: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        _deepen(self, *(term for term, _ in self.argument.terms))
+        _refuse_depth(self.depth)
+
+    @cached_property
+    def depth(self) -> int:
+        """How deep functions and matrix products are nested in it."""
+        return 1 + max((_depth(term) for term, _ in self.argument.terms), default=0)
 
     @cached_property
     def key(self) -> str:
@@ -77,10 +79,14 @@ class Product:
     right: Term
     inner: Size
     scalar: bool = False
-    depth: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        _deepen(self, self.left, self.right)
+        _refuse_depth(self.depth)
+
+    @cached_property
+    def depth(self) -> int:
+        """How deep functions and matrix products are nested in it."""
+        return 1 + max(_depth(self.left), _depth(self.right))
 
     @cached_property
     def key(self) -> str:
@@ -100,12 +106,8 @@ Term = frozenset[tuple[Factor, int]]
 ONE: Term = frozenset()
 
 
-def _deepen(factor: Function | Product, *parts: Term) -> None:
-    """Count how deep a factor nests, and refuse it beyond MAX_DEPTH."""
-    depth = 1 + max((inner.depth for part in parts for inner, _ in part), default=0)
-    if depth > MAX_DEPTH:
-        raise TooDeep
-    object.__setattr__(factor, "depth", depth)
+def _depth(term: Term) -> int:
+    return max((0 if isinstance(f, Symbol) else f.depth for f, _ in term), default=0)
 
 
 def term_key(term: Term) -> str:
@@ -149,12 +151,17 @@ class TooManyTerms(ValueError):
 
 
 class TooDeep(ValueError):
-    """The normal form nests deeper than can be handled."""
+    """The normal form nests functions and matrix products deeper than can be handled."""
 
     def __init__(self) -> None:
         super().__init__(
-            f"written out, this cell nests more than {MAX_DEPTH} functions and matrix products"
+            f"in this cell functions and matrix products are nested more than {MAX_DEPTH} deep"
         )
+
+
+def _refuse_depth(depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise TooDeep
 
 
 @dataclass(frozen=True)
@@ -245,36 +252,20 @@ class Polynomial:
         return values.get(ONE, Fraction(0)) if values.keys() <= {ONE} else None
 
 
-def apply(function: str, argument: Polynomial) -> Polynomial:
-    """A function of the language, in normal form.
+def matrix_product(
+    left: Polynomial, right: Polynomial, inner: Size, scalar: bool, column: bool = False
+) -> Polynomial:
+    """`left @ right`, distributed over sums, with numbers and scalars in front.
 
-    >>> a = Polynomial.symbol("a")
-    >>> apply("sigmoid", a) + apply("sigmoid", -a) == Polynomial.number(1)
-    True
+    `inner` is the size that they share, `scalar` whether the product is one number, `column`
+    whether it is known to have one column.
     """
-    record = FUNCTIONS[function]
-    if record.written is not None:
-        rewritten: Polynomial = record.written(argument, apply)
-        return rewritten
-    if (number := argument.constant) is not None and (value := record.value(number)) is not None:
-        return Polynomial.number(value)
-    if record.reflection is None:
-        return Polynomial.term(Function(function, argument))
-    # Of a and -a the one with fewer minus signs is kept: sigmoid(b), not 1 - sigmoid(-b).
-    base = min(argument, -argument, key=lambda a: (sum(q < 0 for _, q in a.terms), a.key))
-    applied = Polynomial.term(Function(function, base))
-    reflected: Polynomial = record.reflection(applied, base)
-    return applied if base == argument else reflected
-
-
-def matrix_product(left: Polynomial, right: Polynomial, inner: Size, scalar: bool) -> Polynomial:
-    """`left @ right`, distributed over sums, with numbers and scalars in front."""
     if len(left.terms) * len(right.terms) > MAX_TERMS:
         raise TooManyTerms
     pairs: list[tuple[Term, Fraction]] = []
     for (s, p), (t, q) in product(left.terms, right.terms):
         outside = times(_scalars(s), _scalars(t))
-        joined = _join(s - _scalars(s), t - _scalars(t), inner, scalar)
+        joined = _join(s - _scalars(s), t - _scalars(t), inner, scalar, column)
         pairs.append((times(outside, joined), p * q))
     return Polynomial.collect(pairs)
 
@@ -283,11 +274,14 @@ def _scalars(term: Term) -> Term:
     return frozenset((factor, exponent) for factor, exponent in term if factor.scalar)
 
 
-def _join(left: Term, right: Term, inner: Size, scalar: bool) -> Term:
+def _join(left: Term, right: Term, inner: Size, scalar: bool, column: bool) -> Term:
     """One matrix product, grouped on the right: (A @ B) @ x is A @ (B @ x)."""
+    if inner == 1 and column:
+        return times(left, right)  # a column times one number
     match tuple(left):
         case ((Product(first, second, between), 1),):
-            return _join(first, _join(second, right, inner, False), between, scalar)
+            one = between == 1 and column
+            return _join(first, _join(second, right, inner, one, column), between, scalar, column)
     if (cancelled := _inverse_pair(left, right)) is not None:
         return cancelled
     return frozenset([(Product(left, right, inner, scalar), 1)])

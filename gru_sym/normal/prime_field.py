@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 PRIME = 2**31 - 1
@@ -49,6 +49,11 @@ class Echelon:
     def rank(self) -> int:
         """The dimension of the space."""
         return len(self._rows)
+
+    @property
+    def pivots(self) -> Iterable[int]:
+        """The first column of every row of the echelon form."""
+        return self._rows.keys()
 
     def add(self, row: Mapping[int, int]) -> bool:
         """Add a row, given by its entries; whether it enlarged the space."""

@@ -20,6 +20,9 @@ from gru_sym.normal.polynomials import (
 
 DIGITS = 50
 
+MAX_EXPONENT = 2**16
+"""Exponentials of more are not computed: the time grows with the argument, not with its digits."""
+
 BREAKS = {name: f.breaks for name, f in FUNCTIONS.items() if f.breaks}
 """Where the pieces of piecewise linear functions meet."""
 
@@ -46,7 +49,7 @@ class RealPieces:
         if (function, *key) not in self._known:
             breaks = [self._values.rational(at) for at in BREAKS[function]]
             ball = self._values.polynomial(*key)
-            if any(ball.a <= at.b and at.a <= ball.b for at in breaks):
+            if not all(ball.b < at.a or at.b < ball.a for at in breaks):
                 raise ArithmeticError(f"an argument of {function} is too near to one of its breaks")
             self._known[(function, *key)] = sum(ball.a > at.b for at in breaks)
         return self._known[(function, *key)]
@@ -113,8 +116,16 @@ class RealValues:
                 )
 
     def _function(self, function: str, a: Any) -> Any:
-        on = Arithmetic(self.rational, self._ramp, self.balls.exp, self.balls.log)
+        on = Arithmetic(self.rational, self._ramp, self._exp, self.balls.log)
         return FUNCTIONS[function].at(a, on)
+
+    def _exp(self, a: Any) -> Any:
+        """The exponential; beyond `MAX_EXPONENT` only that it is large, or small."""
+        low, high = (self.balls.mpf(sign * MAX_EXPONENT) for sign in (-1, 1))
+        inside = self.balls.exp(self.balls.mpf([min(max(e, low.a), high.a) for e in (a.a, a.b)]))
+        return self.balls.mpf(
+            [0 if a.a < low.a else inside.a, inside.b if a.b <= high.a else float("inf")]
+        )
 
     def _ramp(self, a: Any) -> Any:
         """max(a, 0), at both ends of the interval."""

@@ -1,0 +1,321 @@
+"""The gauge of a hidden state: other coordinates for it, and parameters that make up for them.
+
+Where a state is not seen from outside, it may be written in other coordinates, s -> E s. If the
+parameters can be moved so that the next state is E times what it was and the outputs are what they
+were, for all inputs and all states, then a layer that starts at s = 0 (or whose first state moves
+along) computes the same sequence. A cell does not have this freedom, since all of its states are
+seen. E is diagonal, one factor for each unit, or one number; or, where the state is only ever read
+and written by kernels, any invertible matrix: the similarity of a linear state-space model.
+
+Directions of a gauge and the families of the cells are independent, if the states that are reached
+span the space. For along the families all states stay as they are, and along a gauge they change by
+E s; a sum of both that is 0 has E s = 0 for all of them, so E = 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from math import lcm
+
+import sympy as sp
+
+from gru_sym.algebra import size_expression
+from gru_sym.cells import Cell
+from gru_sym.language.unification import Size
+from gru_sym.normal.exponents import functions_of
+from gru_sym.normal.form import Linear, normal_form, substitute
+from gru_sym.normal.polynomials import (
+    INVERSE,
+    Function,
+    Polynomial,
+    Product,
+    Symbol,
+    Term,
+    matrix_product,
+)
+from gru_sym.normal.prime_field import Echelon
+
+ROWS, COLUMNS, WHOLE = "rows", "columns", "whole"
+
+Side = tuple[str, str]
+"""A parameter or a hidden state, and its rows, its columns, or the whole of it."""
+
+Meeting = tuple[tuple[Side, int], ...]
+"""The sides that share an index in a term, with exponents."""
+
+READER = "[reader]"
+"""A kernel that reads a next state from outside."""
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """Other coordinates for hidden states.
+
+    Attributes
+    ----------
+    states : the hidden states that move together.
+    parameters : what moves with them.
+    kind : "unit", a factor for each unit; "number", one for all; "similarity", any matrix.
+    count : how many directions it has, in the sizes of the cell.
+    powers : of E, at the sides of what moves.
+    """
+
+    states: tuple[str, ...]
+    parameters: tuple[str, ...]
+    kind: str
+    count: sp.Expr
+
+    powers: tuple[tuple[Side, int], ...] = ()
+
+    def is_free(self, reached: Mapping[str, list[list[int]]]) -> bool:
+        """Whether no E but 0 is 0 at all the states that are reached, given as residues."""
+        for state in self.states:
+            vectors, space = reached[state], Echelon()
+            if self.kind == "similarity":
+                for vector in vectors:
+                    space.add(dict(enumerate(vector)))
+                full = space.rank == len(vectors[0])
+            else:
+                full = all(any(entries) for entries in zip(*vectors, strict=True))
+            if not full:
+                return False
+        return True
+
+
+def gauges(cell: Cell, hidden: tuple[str, ...]) -> tuple[Gauge, ...]:
+    r"""The gauges of hidden states, each proved by putting it into the equations.
+
+    >>> linear = Cell("s' = A @ s + B @ x\nh' = C @ s'")
+    >>> [(g.kind, g.parameters, g.count) for g in gauges(linear, ("s",))]
+    [('similarity', ('A', 'B', 'C'), n**2)]
+
+    Parameters
+    ----------
+    hidden : the states that are not seen; all others are.
+
+    Raises
+    ------
+    ValueError : for a cell with too many terms.
+    """
+    search = _Search(cell, hidden)
+    found = [gauge for gauge in search.similarities() if search.proves(gauge)]
+    for whole in (False, True):
+        found.extend(search.scalings(found, whole))
+    return tuple(found)
+
+
+class _Search:
+    def __init__(self, cell: Cell, hidden: tuple[str, ...]) -> None:
+        self.cell, self.hidden = cell, hidden
+        self.shapes = cell.sizes.shapes
+        self.forms = normal_form(cell.program, cell.sizes).states
+        self.seen = [form for state, form in self.forms.items() if state not in hidden]
+        self.movable = {*cell.program.parameters, *hidden}
+
+    def symbol(self, name: str) -> Polynomial:
+        return Polynomial.symbol(name, self.shapes[name] == (1, 1))
+
+    # Scalings
+
+    def scalings(self, known: Iterable[Gauge], whole: bool) -> Iterator[Gauge]:
+        """Scalings of hidden states beyond those that are known."""
+        scaled = [self.forms[state] * self.symbol(state) ** -1 for state in self.hidden]
+        terms = _terms([*self.seen, *scaled])
+        meetings = [m for t in terms for m in ([tuple(_wholes(t))] if whole else _meetings(t))]
+        done = {state for g in known if g.kind == "similarity" for state in g.states}
+        sides = [
+            side
+            for side in dict.fromkeys(side for meeting in meetings for side, _ in meeting)
+            if side[0] in self.movable - done and self._size(side) != 1
+        ]
+        basis = [self._shadow(gauge.powers) for gauge in known]
+        for powers in _solutions(meetings, sides):
+            shadow = self._shadow(powers)
+            if sp.Matrix([*basis, shadow]).rank() == len(basis) + 1:
+                gauge = self._gauge(powers, whole)
+                if self.proves(gauge):
+                    basis.append(shadow)
+                    yield gauge
+
+    def _size(self, side: Side) -> Size | None:
+        """The size that an axis has; None for a whole."""
+        axes = {ROWS: 0, COLUMNS: 1}
+        return self.shapes[side[0]][axes[side[1]]] if side[1] in axes else None
+
+    def _shadow(self, powers: Iterable[tuple[Side, int]]) -> list[int]:
+        """What a scaling does to the hidden states."""
+        moved = {name: power for (name, _), power in powers}
+        return [moved.get(state, 0) for state in self.hidden]
+
+    def _gauge(self, powers: tuple[tuple[Side, int], ...], whole: bool) -> Gauge:
+        moved = {name for (name, _), _ in powers}
+        states = tuple(state for state in self.hidden if state in moved)
+        rows = self.shapes[states[0]][0] if states else 1
+        count = sp.Integer(1) if whole else size_expression(rows)
+        return self._made(states, moved, "number" if whole else "unit", count, powers)
+
+    def _made(
+        self,
+        states: tuple[str, ...],
+        moved: set[str],
+        kind: str,
+        count: sp.Expr,
+        powers: tuple[tuple[Side, int], ...],
+    ) -> Gauge:
+        parameters = tuple(name for name in self.cell.program.parameters if name in moved)
+        return Gauge(states, parameters, kind, count, powers)
+
+    # Similarities
+
+    def similarities(self) -> Iterator[Gauge]:
+        """The hidden states that are read and written by kernels alone."""
+        read = [
+            matrix_product(
+                Polynomial.symbol(READER + state), self.forms[state], self.shapes[state][0], False
+            )
+            for state in self.hidden
+            if self.shapes[state] != (1, 1)
+        ]
+        groups: dict[Side, set[Side]] = {}
+        for state in self.hidden:  # written and read in one space
+            group = {(state, ROWS), (READER + state, COLUMNS)}
+            groups.update(dict.fromkeys(group, group))
+        spoilt: set[Side] = set()
+        for meeting in (m for term in _terms([*self.seen, *read]) for m in _meetings(term)):
+            sides = [side for side, _ in meeting]
+            kinds = sorted((axis, exponent) for (_, axis), exponent in meeting)
+            if kinds == [(COLUMNS, 1), (ROWS, 1)]:
+                joined = groups.get(sides[0], {sides[0]}) | groups.get(sides[1], {sides[1]})
+                groups.update(dict.fromkeys(sorted(joined), joined))
+            else:
+                spoilt.update(sides)
+        for group in {id(g): g for g in groups.values()}.values():
+            states = tuple(s for s in self.hidden if (s, ROWS) in group)
+            readers = {name for name, _ in group if name.startswith(READER)}
+            rest = {name for name, _ in group} - readers - set(states)
+            if (
+                states
+                and not group & spoilt
+                and readers == {READER + state for state in states}
+                and rest <= set(self.cell.program.parameters)
+            ):
+                powers = tuple(
+                    (side, 1 if side[1] == ROWS else -1)
+                    for side in sorted(group)
+                    if side[0] not in readers
+                )
+                count = size_expression(self.shapes[states[0]][0]) ** 2
+                yield self._made(states, rest, "similarity", count, powers)
+
+    # Proof
+
+    def proves(self, gauge: Gauge) -> bool:
+        """Whether the outputs stay and the hidden states become E times what they were."""
+        put: dict[str, Polynomial | Linear] = {}
+        moved = dict(gauge.powers)
+        for name in {name for name, _ in moved}:
+            axes = {axis: power for (other, axis), power in moved.items() if other == name}
+            put[name] = self._moved(gauge.kind, name, axes)
+        try:
+            return all(
+                substitute(form, put) == self._after(gauge, moved, state, form)
+                for state, form in self.forms.items()
+            )
+        except ValueError:
+            return False
+
+    def _after(
+        self, gauge: Gauge, moved: Mapping[Side, int], state: str, form: Polynomial
+    ) -> Polynomial:
+        power = moved.get((state, WHOLE if gauge.kind == "number" else ROWS), 0)
+        if state not in self.hidden or not power:
+            return form
+        return _changed(gauge.kind, form, power, self.shapes[state][0])
+
+    def _moved(self, kind: str, name: str, axes: Mapping[str, int]) -> Polynomial | Linear:
+        symbol = self.symbol(name)
+        rows, columns = self.shapes[name]
+        if WHOLE in axes or columns == 1:
+            return _changed(kind, symbol, axes.get(WHOLE, axes.get(ROWS, 0)), rows)
+
+        def kernel(data: Polynomial) -> Polynomial:
+            behind = _changed(kind, data, axes.get(COLUMNS, 0), columns)
+            product = matrix_product(symbol, behind, columns, rows == 1)
+            return _changed(kind, product, axes.get(ROWS, 0), rows)
+
+        return kernel
+
+
+def _changed(kind: str, vector: Polynomial, power: int, size: Size) -> Polynomial:
+    """`E^power @ vector`, with a symbol for E."""
+    if not power:
+        return vector
+    if kind == "similarity":
+        return matrix_product(
+            Polynomial.symbol("G" if power > 0 else "G" + INVERSE), vector, size, False
+        )
+    return vector * Polynomial.symbol("t", kind == "number") ** power
+
+
+def _terms(polynomials: Iterable[Polynomial]) -> list[Term]:
+    """The terms of polynomials and of all arguments in them."""
+    whole = list(polynomials)
+    inside = dict.fromkeys(f.argument for polynomial in whole for f in functions_of(polynomial))
+    return [
+        term for each in (*whole, *sorted(inside, key=lambda a: a.key)) for term, _ in each.ordered
+    ]
+
+
+def _meetings(term: Term, above: Meeting = ()) -> Iterator[Meeting]:
+    """The sides that meet at the index of a term, then those further inside."""
+    here = list(above)
+    for factor, exponent in sorted(term, key=lambda pair: pair[0].key):
+        match factor:
+            case Symbol(name=name, scalar=False):
+                here.append(((name, ROWS), exponent))
+            case Product(left=left, right=right):
+                behind: list[tuple[Side, int]] = []
+                for kernel, power in sorted(left, key=lambda pair: pair[0].key):
+                    if isinstance(kernel, Symbol):
+                        here.append(((kernel.name, ROWS), exponent * power))
+                        behind.append(((kernel.name, COLUMNS), exponent * power))
+                    else:  # nothing in it may move
+                        yield from (
+                            (((name, side), 1),)
+                            for name in sorted(kernel.names)
+                            for side in (ROWS, COLUMNS)
+                        )
+                yield from _meetings(right, tuple(behind))
+    yield tuple(here)
+
+
+def _wholes(term: Term) -> Iterator[tuple[Side, int]]:
+    """Everything in a term as a whole, with its exponent."""
+    for factor, exponent in sorted(term, key=lambda pair: pair[0].key):
+        match factor:
+            case Symbol(name=name):
+                yield (name, WHOLE), exponent
+            case Product(left=left, right=right):
+                for side, power in (*_wholes(left), *_wholes(right)):
+                    yield side, power * exponent
+            case Function():
+                pass
+
+
+def _solutions(
+    meetings: list[Meeting], sides: list[Side]
+) -> Iterator[tuple[tuple[Side, int], ...]]:
+    """A basis of the powers that add up to 0 at every meeting."""
+    if not sides:
+        return
+    column = {side: number for number, side in enumerate(sides)}
+    equations = sp.zeros(len(meetings), len(sides))
+    for row, meeting in enumerate(meetings):
+        for side, exponent in meeting:
+            if side in column:
+                equations[row, column[side]] += exponent
+    for vector in equations.nullspace():
+        scale = lcm(*(int(entry.q) for entry in vector))
+        powers = ((side, int(entry * scale)) for side, entry in zip(sides, vector, strict=True))
+        yield tuple((side, power) for side, power in powers if power)

@@ -1,0 +1,240 @@
+"""Cells made from a cell, for the theorems on layers: a stack as one cell, states as parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from gru_sym.cells import Cell
+from gru_sym.language.errors import CellError
+from gru_sym.language.syntax import (
+    INPUT,
+    Apply,
+    Expression,
+    MatrixProduct,
+    Minus,
+    Name,
+    Number,
+    Plus,
+    Times,
+    children,
+    names,
+)
+from gru_sym.layers import Layer
+
+Spelled = Callable[[Expression], str | None]
+"""Another text for an expression, or None to leave it."""
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """A layer as one cell: all levels and directions side by side, at one step.
+
+    Attributes
+    ----------
+    cell : its states are those of all levels and directions.
+    hidden : the states that nobody sees from outside.
+    places : state -> level, direction and name of the state in the layer's cell.
+    """
+
+    cell: Cell
+    hidden: tuple[str, ...]
+    places: dict[str, tuple[int, int, str]]
+
+
+def stacked(layer: Layer, copy: Callable[[int, int], tuple[int, int]]) -> Stacked | None:
+    """A layer of known height as one cell; None for one that cannot be written so.
+
+    Above the first level a kernel reads the outputs of both directions below, each through a part
+    of its own. In both directions this is not the layer's function, since the directions meet other
+    states; but what is true of every equation, for all values of the states, is true of the layer.
+
+    >>> from gru_sym import cell
+    >>> both = stacked(Layer(cell("rnn.elman"), 2), lambda level, direction: (level, direction))
+    >>> print(both.cell.text, both.hidden)
+    h__00' = tanh((W__00 @ x) + (U__00 @ h__00) + b__00)
+    h__10' = tanh((W__10 @ h__00') + (U__10 @ h__10) + b__10) ('h__00',)
+
+    Parameters
+    ----------
+    copy : level and direction of the cell that has the parameters of a level and direction.
+    """
+    cell, top = layer.cell, layer.num_layers
+    assert isinstance(top, int)
+    lines: list[str] = []
+    places: dict[str, tuple[int, int, str]] = {}
+    for level in range(top):
+        for direction in range(layer.directions):
+            member = _Member(layer, (level, direction), copy(level, direction))
+            try:
+                lines.extend(member.lines())
+            except _Unwritten:
+                return None
+            places.update({member.local(s): (level, direction, s) for s in cell.states})
+    try:
+        whole = Cell("\n".join(dict.fromkeys(lines)), cell.name)
+    except CellError:
+        return None
+    outputs = [(top - 1, direction, cell.output) for direction in range(layer.directions)]
+    hidden = tuple(state for state, place in places.items() if place not in outputs)
+    return Stacked(whole, hidden, places)
+
+
+class _Unwritten(Exception):
+    pass
+
+
+class _Member:
+    """The cell at one level, in one direction."""
+
+    def __init__(self, layer: Layer, place: tuple[int, int], copy: tuple[int, int]) -> None:
+        self.layer, self.cell = layer, layer.cell
+        self.place, self.copy = place, copy
+
+    def local(self, name: str) -> str:
+        """The name of a state or a value here."""
+        return f"{name}__{self.place[0]}{self.place[1]}"
+
+    def shared(self, name: str) -> str:
+        """The name of a parameter, that of the copy which has it."""
+        return f"{name}__{self.copy[0]}{self.copy[1]}"
+
+    def below(self) -> list[str]:
+        """The outputs of the level below."""
+        level = self.place[0] - 1
+        return [f"{self.cell.output}__{level}{d}'" for d in range(self.layer.directions)]
+
+    def lines(self) -> Iterator[str]:
+        for equation in self.cell.program.equations:
+            target = self.local(equation.target.name) + "'" * equation.target.primed
+            yield f"{target} = {rendered(equation.expression, self.spelled)}"
+        for declaration in self.cell.program.declarations:
+            if declaration.name != INPUT:
+                yield f"{self.named(declaration.name)}: {declaration.size}"
+            elif self.place[0] == 0:
+                yield f"{INPUT}: {declaration.size}"
+
+    def named(self, name: str) -> str:
+        return self.shared(name) if name in self.cell.program.parameters else self.local(name)
+
+    def spelled(self, expression: Expression) -> str | None:
+        parameters = self.cell.program.parameters
+        match expression:
+            case MatrixProduct(left=Name(name=kernel), right=Name(name="x")) if (
+                self.place[0] and self.layer.directions == 2 and kernel in parameters
+            ):
+                parts = zip("fr", self.below(), strict=True)
+                read = (f"{self.shared(kernel)}{part} @ {output}" for part, output in parts)
+                return f"({' + '.join(read)})"
+            case Name(name="x"):
+                if self.place[0] and self.layer.directions == 2:
+                    raise _Unwritten
+                return self.below()[0] if self.place[0] else INPUT
+            case Name(name=name, primed=primed):
+                return self.named(name) + "'" * primed
+        return None
+
+
+def one_step(cell: Cell, seen: tuple[str, ...]) -> Cell | None:
+    """Some next states as functions of the input alone: the states are parameters, too.
+
+    A kernel that only multiplies one state becomes one vector: at fixed states it is no more, and
+    it can be any vector. None if this is no cell.
+
+    >>> from gru_sym import cell
+    >>> print(one_step(cell("rnn.elman"), ("h",)).text)
+    h__next' = tanh((W @ x) + U__h + b)
+    h__next: n
+    x: m
+    b: n
+    U__h: n
+    """
+    program, shapes = cell.program, cell.sizes.shapes
+    merged = _kernels_of_one_state(cell)
+
+    def spelled(expression: Expression) -> str | None:
+        match expression:
+            case MatrixProduct(left=Name(name=kernel), right=Name(name=state)) if kernel in merged:
+                return f"{kernel}__{state}"
+            case Name(name=name, primed=primed) if name in cell.states:
+                return f"{name}__next" if primed else f"{name}__"
+            case Name(name=name) if name in program.values:
+                return f"{name}__"
+        return None
+
+    needed = {f"{state}'" for state in seen}
+    lines: list[str] = []
+    for equation in reversed(program.equations):
+        target = equation.target
+        if str(target) in needed:
+            needed |= {str(name) for name in names(equation.expression)}
+            left = spelled(target) or ""
+            mark = "'" if target.name in seen else ""
+            lines.append(f"{left}{mark} = {rendered(equation.expression, spelled)}")
+    lines.reverse()
+    text = "\n".join(lines)
+    sizes = {f"{s}__{ending}": shapes[s] for s in cell.states for ending in ("", "next")}
+    sizes |= {f"{value}__": shapes[value] for value in program.values}
+    sizes |= {name: shapes[name] for name in (INPUT, *program.parameters)}
+    sizes |= {f"{k}__{s}": (shapes[k][0], 1) for k in merged for s in cell.states}
+    lines += [
+        f"{name}: {rows}"
+        for name, (rows, columns) in sizes.items()
+        if columns == 1 and re.search(rf"\b{name}\b", text)
+    ]
+    try:
+        return Cell("\n".join(lines), cell.name)
+    except CellError:
+        return None
+
+
+def _kernels_of_one_state(cell: Cell) -> set[str]:
+    """The parameters that occur only in products `K @ h`, with one state h of the step before."""
+    uses: dict[str, set[str]] = {}
+    pending = [(e.expression, "") for e in cell.program.equations]
+    while pending:
+        expression, read = pending.pop()
+        match expression:
+            case Name(name=name):
+                uses.setdefault(name, set()).add(read)
+            case MatrixProduct(left=Name() as left, right=Name(name=state, primed=False) as right):
+                pending += [(left, state), (right, "")]
+            case _:
+                pending += [(child, "") for child in children(expression)]
+    return {
+        name
+        for name in cell.program.parameters
+        if len(uses[name]) == 1 and uses[name] <= set(cell.states)
+    }
+
+
+def rendered(expression: Expression, spelled: Spelled) -> str:
+    """An expression as text, with other texts for some of its parts."""
+    text = _rendered(expression, spelled)
+    whole = isinstance(expression, (Plus, Times, MatrixProduct)) and spelled(expression) is None
+    return text[1:-1] if whole else text
+
+
+def _rendered(expression: Expression, spelled: Spelled) -> str:
+    if (other := spelled(expression)) is not None:
+        return other
+    match expression:
+        case Number(value=value):
+            return (
+                str(value)
+                if value.denominator == 1
+                else f"({value.numerator} / {value.denominator})"
+            )
+        case Apply(function=function, argument=argument):
+            return f"{function}({rendered(argument, spelled)})"
+        case MatrixProduct(left=left, right=right):
+            return f"({_rendered(left, spelled)} @ {_rendered(right, spelled)})"
+        case Times(factors=parts):
+            return f"({' * '.join(_rendered(part, spelled) for part in parts)})"
+        case Plus(terms=parts):
+            return f"({' + '.join(_rendered(part, spelled) for part in parts)})"
+        case Minus(operand=operand):
+            return f"(-{_rendered(operand, spelled)})"
+        case Name():
+            return str(expression)

@@ -1,1 +1,0 @@
-"""What machines have said: recorded evidence, checked and shown. Nothing in it imports torch."""

@@ -1,1 +1,0 @@
-"""What a machine says: measured, and recorded with the libraries that are on it."""

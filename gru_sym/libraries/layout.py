@@ -1,0 +1,226 @@
+"""What a library stores: the tensors of its layers, and the cell's parameters in them.
+
+One text a library, `layouts/NAME.txt`, in the language of `gru_sym.libraries.layout_text`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import operator
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from gru_sym.cells import SizeValue
+from gru_sym.layers import Layer
+from gru_sym.libraries.layout_text import Form, Option, Reader, SizeOf
+from gru_sym.libraries.stored import StoredLayer, stored_layer
+from gru_sym.libraries.tensors import arrange
+from gru_sym.lookup import UnknownCell, catalogue
+from gru_sym.roles import BIAS
+
+FOLDER = Path(__file__).parent / "layouts"
+
+
+@lru_cache
+def layout(library: str) -> Layout:
+    """The layout of a library: "keras", "pytorch".
+
+    >>> keras = layout("keras")
+    >>> keras.tensors("GRU", m=5, n=3)
+    {'kernel': (5, 9), 'recurrent_kernel': (3, 9), 'bias': (2, 9)}
+    >>> keras.count("GRU", reset_after=False), keras.count("GRU", m=5, n=3, reset_after=False)
+    (3*m*n + 3*n**2 + 3*n, 81)
+
+    Raises `ValueError` for a library that has none.
+    """
+    known = sorted(path.stem for path in FOLDER.glob("*.txt"))
+    if library not in known:
+        raise ValueError(f"there is no layout of {library!r}; there are {', '.join(known)}")
+    path = FOLDER / f"{library}.txt"
+    return Layout(path.read_text(encoding="utf-8"), path.name)
+
+
+class Layout:
+    """The layers of a library, and what each of them stores.
+
+    Parameters
+    ----------
+    text : in the language of `gru_sym.libraries.layout_text`.
+    file : what to call it in errors.
+
+    Attributes
+    ----------
+    title : the library, with its version.
+    sources : where the layout was read.
+    forms : every layer with every choice of options that is another cell.
+
+    Raises
+    ------
+    LayoutError : naming the file, the line and what would be right.
+    """
+
+    def __init__(self, text: str, file: str) -> None:
+        reader = Reader(text, file)
+        self.forms: tuple[Form, ...] = tuple(reader.forms)
+        self.title = reader.notes[0] if reader.notes else file
+        marked = [note for note in reader.notes if note.startswith("source:")]
+        self.sources = tuple(note.removeprefix("source:").strip() for note in marked)
+        for form in self.forms:
+            _check(form, reader)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The names of the layers."""
+        return tuple(dict.fromkeys(form.layer for form in self.forms))
+
+    def options(self, layer: str) -> Mapping[str, Option]:
+        """The options of a layer with their defaults; a `SizeOf` is a size that must be given."""
+        return self._forms(layer)[0].options
+
+    def layer(
+        self, name: str, *, num_layers: int | str = 1, bidirectional: bool = False, **options: Any
+    ) -> StoredLayer:
+        """A layer of the library with some options, by the names that it gives them.
+
+        >>> layout("pytorch").layer("LSTM", input_size=8, hidden_size=16, proj_size=4).sizes
+        {'m': 8, 'n': 16, 'p': 4}
+
+        Sizes may be given by the cell's symbols, too (`m=8`), or not at all.
+
+        Raises `ValueError` for what the library does not have.
+        """
+        forms = self._forms(name)
+        given = dict(forms[0].options) | options
+        if num_layers != 1 and not forms[0].has_levels:
+            raise ValueError(f"one {name} of {self.title} is one layer; stack several of them")
+        if bidirectional and not forms[0].has_directions:
+            raise ValueError(f"a {name} of {self.title} has one direction")
+        symbols = {size for form in forms for size in catalogue[form.cell_id].size_names}
+        if unknown := sorted(given.keys() - forms[0].options.keys() - symbols):
+            raise ValueError(
+                f"{name} of {self.title} has no option {unknown[0]}; it has "
+                f"{', '.join([*forms[0].options, *sorted(symbols)])}"
+            )
+        for form in forms:
+            sizes = _sizes(form, given)
+            if sizes is not None:
+                return stored_layer(form, num_layers, bidirectional, tuple(sizes.items()))
+        for option, value in options.items():
+            owns = [form.options.get(option, SizeOf(option)) for form in forms]
+            if all(isinstance(own, SizeOf) for own in owns) and _positive(value) is None:
+                raise ValueError(f"{option} must be a positive integer, not {value!r}")
+        wrong = ", ".join(f"{option}={value!r}" for option, value in options.items())
+        known = "; ".join(_written(form) for form in forms)
+        raise ValueError(f"{self.title} has no {name}({wrong}) that is known; there are {known}")
+
+    def tensors(self, layer: str, **options: Any) -> dict[str, tuple[SizeValue, ...]]:
+        """The tensors of a layer with their shapes, in the library's order.
+
+        >>> list(layout("keras").tensors("LSTM", bidirectional=True))[2:4]
+        ['forward_lstm/lstm_cell/bias', 'backward_lstm/lstm_cell/kernel']
+        """
+        return self.layer(layer, **options).tensors
+
+    def count(self, layer: str, **options: Any) -> SizeValue:
+        """How many numbers a layer stores."""
+        return self.layer(layer, **options).count
+
+    def unpack(self, layer: str, tensors: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+        """The parameters of the cell, as views of a layer's tensors: see `StoredLayer.unpack`."""
+        return self.layer(layer, **options).unpack(tensors)
+
+    def pack(self, layer: str, parameters: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+        """The tensors of a layer, from the parameters of the cell: see `StoredLayer.pack`."""
+        return self.layer(layer, **options).pack(parameters)
+
+    def _forms(self, layer: str) -> list[Form]:
+        forms = [form for form in self.forms if form.layer == layer]
+        if not forms:
+            known = ", ".join(self.layers)
+            raise ValueError(f"{self.title} has no layer {layer} that is known; there are {known}")
+        return forms
+
+
+def _sizes(form: Form, given: Mapping[str, Any]) -> dict[str, int] | None:
+    """The sizes that the options give; None if they are not those of this form."""
+    found: dict[str, int] = {}
+    for option, value in given.items():
+        own = form.options.get(option, SizeOf(option))
+        if not isinstance(own, SizeOf):
+            if isinstance(value, SizeOf) or own != value:
+                return None
+        elif str(value) != own.size:  # its own name leaves it open
+            size = _positive(value)
+            if size is None or own.size not in catalogue[form.cell_id].size_names:
+                return None
+            if found.setdefault(own.size, size) != size:
+                raise ValueError(f"{option}={value} is {own.size}, given as {found[own.size]}, too")
+    return found
+
+
+def _positive(value: object) -> int | None:
+    """A size; None if it cannot be one."""
+    try:
+        size = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+    return size if size > 0 and not isinstance(value, bool) else None
+
+
+def _written(form: Form) -> str:
+    """A form as the library writes it."""
+    options = ", ".join(
+        f"{name}={value if isinstance(value, SizeOf) else repr(value)}"
+        for name, value in form.options.items()
+    )
+    return f"{form.layer}({options})"
+
+
+def _check(form: Form, reader: Reader) -> None:
+    """That a form and its lines fit the cell; every parameter is stored once."""
+    try:
+        cell = catalogue[form.cell_id]
+    except UnknownCell as error:
+        reader.fail(str(error), form.number)
+    for option, value in form.options.items():
+        if isinstance(value, SizeOf) and value.size not in cell.size_names:
+            sizes = ", ".join(cell.size_names)
+            reader.fail(
+                f"{option} is {value}, but the sizes of {form.cell_id} are {sizes}", form.number
+            )
+    layer = Layer(cell, learn_initial_state=form.trained_states)
+    shapes = {p.in_cell: p.shape for p in layer.parameters}
+    biases = {p.in_cell for p in layer.parameters if p.role == BIAS}
+    seen: dict[str, int] = {}
+    for line in form.lines:
+        for name in line.parameters:
+            if name not in shapes:
+                near = difflib.get_close_matches(name, shapes, n=1)
+                advice = f"did you mean {near[0]}?" if near else f"it has {', '.join(shapes)}"
+                reader.fail(f"there is no {name} in {form.cell_id}; {advice}", line.number)
+            if name in seen:
+                reader.fail(f"{name} is already stored in line {seen[name]}", line.number)
+            seen[name] = line.number
+        alone = {name in biases for name in line.parameters}
+        if not form.biases and len(alone) > 1:
+            reader.fail(
+                f"{line.name} holds biases and kernels, so that {form.layer} in line {form.number} "
+                f"cannot be without biases",
+                line.number,
+            )
+        if line.by_direction and form.names_directions:
+            reader.fail(
+                f"{line.name} has the direction on its first axis and in its name; one is enough",
+                line.number,
+            )
+        try:
+            arrange(line, shapes)
+        except ValueError as error:
+            reader.fail(str(error), line.number)
+    if missing := [name for name in shapes if name not in seen]:
+        reader.fail(
+            f"{missing[0]} of {form.cell_id} is stored in no tensor of {form.layer}",
+            form.number,
+        )

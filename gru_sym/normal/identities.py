@@ -1,0 +1,346 @@
+"""Identities that the normal form does not show, decided exactly.
+
+`sigmoid(a) * exp(-a) - sigmoid(-a)` is 0, and so is `relu(3 - relu(3 - a)) - relu(a) + relu(a - 3)`
+for every a. To see it, a polynomial is written in *generators*, between which no relation is known:
+
+* A function that is linear on pieces is replaced by its pieces, case by case, in every combination
+  of signs that linear inequalities do not exclude. All functions are continuous: what is 0 inside
+  of every case is 0.
+* exp(a), and with it sigmoid(a), is a product of powers of the exponentials of a few arguments, no
+  one of which is a rational combination of the others; exp(softplus(a)) is 1 + exp(a).
+* A softplus of a known argument is the known one, and one of its negative is `softplus(a) - a`.
+* The matrix products `W @ v` of one W are generators for those vectors v that are no rational
+  combinations of others.
+
+What is left is a fraction of polynomials, which is 0 if its numerator is. Every step is an identity
+of formulas, so the answer holds for all sizes; where it is no, nothing is claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from itertools import combinations_with_replacement
+from math import lcm
+
+from gru_sym.functions import FUNCTIONS
+from gru_sym.normal.application import apply
+from gru_sym.normal.polynomials import (
+    Factor,
+    Function,
+    Polynomial,
+    Product,
+    Symbol,
+    Term,
+    reciprocal,
+    times,
+)
+from gru_sym.normal.ratios import (
+    NUMBER_1,
+    Ratio,
+    Row,
+    as_row,
+    can_be_positive,
+    combination,
+    monomial_content,
+    over_one_denominator,
+)
+
+MAX_CASES = 200
+
+MAX_FACTORS = 5
+"""Of how many inequalities all products of two are looked at, too."""
+
+
+class Unsettled(ValueError):
+    """There are too many cases to compare."""
+
+
+class _Again(Exception):
+    """An exponential has to be divided into smaller shares: everything is written anew."""
+
+
+def vanish(polynomials: Iterable[Polynomial]) -> bool:
+    """Whether polynomials are all seen to be 0, whatever their names stand for.
+
+    >>> a = Polynomial.symbol("a")
+    >>> vanish([apply("sigmoid", a) * apply("exp", -a) - apply("sigmoid", -a)])
+    True
+    >>> vanish([apply("relu", a) - a])
+    False
+
+    Raises `Unsettled` or `TooManyTerms` where that is too much to write out.
+    """
+    given = list(polynomials)
+    shares: dict[int, int] = {}
+    while True:
+        try:
+            return _Writer(given, shares).all_vanish(given)
+        except _Again:
+            continue
+
+
+class _Writer:
+    """Writes polynomials as ratios in generators."""
+
+    def __init__(self, given: list[Polynomial], shares: dict[int, int]) -> None:
+        self.shares = shares
+        self.exponents: list[Ratio] = []
+        self.opaque: dict[Function, Ratio] = {}
+        self.products: dict[Product, Polynomial] = {}
+        self.siblings: dict[tuple[object, ...], set[Product]] = {}
+        self.signs: dict[Polynomial, Polynomial] = {}
+        self.cases_tried = 0
+        for polynomial in given:
+            for product in _products(polynomial):
+                self.siblings.setdefault(_kind(product), set()).add(product)
+
+    def all_vanish(self, given: list[Polynomial]) -> bool:
+        """Whether all are 0 in every case."""
+        return all(self.ratio(each).is_zero for one in given for (each,) in self.cases([one], []))
+
+    # Functions that are linear on pieces
+
+    def cases(
+        self, polynomials: list[Polynomial], positive: list[Polynomial]
+    ) -> Iterator[list[Polynomial]]:
+        """The polynomials in each combination of pieces; `positive` is what is known to be so."""
+        kinked = next((f for p in polynomials if (f := _innermost(p)) is not None), None)
+        if kinked is None:
+            yield polynomials
+            return
+        record, a = FUNCTIONS[kinked.function], kinked.argument
+        for number, (slope, intercept) in enumerate(record.pieces):
+            above = [a - Polynomial.number(at) for at in record.breaks[:number][-1:]]
+            below = [Polynomial.number(at) - a for at in record.breaks[number:][:1]]
+            here = [*positive, *above, *below]
+            self.cases_tried += 1
+            if self.cases_tried > MAX_CASES:
+                raise Unsettled(f"more than {MAX_CASES} combinations of linear pieces")
+            if not can_be_positive(self._signs(here)):
+                continue
+            value = a.scaled(slope) + Polynomial.number(intercept)
+            yield from self.cases([_replaced(p, kinked, value) for p in polynomials], here)
+
+    def _signs(self, positive: list[Polynomial]) -> Iterator[Row]:
+        """The inequalities, and products of two, as linear ones in products of generators."""
+        bare = [self.sign(p) for p in positive]
+        generators = {f for p in bare for term, _ in p.terms for f, _ in term if _is_positive(f)}
+        factors = [*bare, *(Polynomial.term(f) for f in sorted(generators, key=lambda f: f.key))]
+        pairs = combinations_with_replacement(factors if len(factors) <= MAX_FACTORS else [], 2)
+        together = [*bare, *(p * q for p, q in pairs)]
+        yield from map(as_row, together)
+        certain = {
+            term
+            for p in together
+            for term, _ in p.terms
+            if all(exponent % 2 == 0 or _is_positive(f) for f, exponent in term)
+        }
+        for term in certain:
+            yield as_row(Polynomial.collect([(term, Fraction(1))]))
+
+    def sign(self, polynomial: Polynomial) -> Polynomial:
+        """What has the sign of a polynomial, in generators: denominators are positive."""
+        if polynomial not in self.signs:
+            self.signs[polynomial] = _without_positive_content(self.ratio(polynomial).numerator)
+        return self.signs[polynomial]
+
+    # Everything else
+
+    def ratio(self, polynomial: Polynomial) -> Ratio:
+        """A polynomial without pieces, in generators."""
+        total = Ratio(Polynomial.number(0))
+        for term, number in polynomial.ordered:
+            total = total + self.term(term) * Ratio(Polynomial.number(number))
+        return total
+
+    def term(self, term: Term) -> Ratio:
+        """One term."""
+        result = Ratio(NUMBER_1)
+        for factor, exponent in sorted(term, key=lambda pair: pair[0].key):
+            match factor:
+                case Function(function="exp", argument=argument):
+                    whole = argument.scaled(Fraction(exponent))
+                    result = result * self.exponential(self.ratio(whole))
+                case _ if exponent > 0:
+                    result = result * self.factor(factor) ** exponent
+                case _:
+                    result = result * Ratio(
+                        Polynomial.collect([(frozenset([(factor, exponent)]), Fraction(1))])
+                    )
+        return result
+
+    def factor(self, factor: Factor) -> Ratio:
+        """One factor but an exponential."""
+        match factor:
+            case Symbol():
+                return Ratio(Polynomial.term(factor))
+            case Product():
+                return Ratio(self.product(factor))
+            case Function(function="sigmoid", argument=argument):
+                return _sigmoid(self.exponential(self.ratio(argument)))
+        return self.known_function(factor)
+
+    def known_function(self, function: Function) -> Ratio:
+        """A function that is a generator, unless the same of this argument or its negative is."""
+        argument = self.ratio(function.argument)
+        reflection = FUNCTIONS[function.function].reflection
+        for known, a in self.opaque.items():
+            if known.function == function.function:
+                value = Ratio(Polynomial.term(known))
+                if (argument - a).is_zero:
+                    return value
+                if reflection is not None and (argument + a).is_zero:
+                    reflected: Ratio = reflection(value, a)
+                    return reflected
+        self.opaque[function] = argument
+        return Ratio(Polynomial.term(function))
+
+    def exponential(self, argument: Ratio) -> Ratio:
+        """The exponential of a ratio."""
+        result = Ratio(NUMBER_1)
+        if not argument.denominators:
+            for term, number in argument.numerator.ordered:
+                match tuple(term):
+                    case ((Function("softplus") as inside, 1),) if number.denominator == 1:
+                        base = self.exponential(self.opaque[inside]) + 1
+                        if number < 0:
+                            base = Ratio(base.denominator).over(base.numerator)
+                        result = result * base ** abs(int(number))
+                        part = Polynomial.collect([(term, number)])
+                        argument = Ratio(argument.numerator - part)
+        return result if argument.is_zero else result * self._power_product(argument)
+
+    def _power_product(self, argument: Ratio) -> Ratio:
+        """The same, in powers of the exponentials of a basis, of which it may be a new one."""
+        numerators, _ = over_one_denominator([*self.exponents, argument])
+        *known, new = (as_row(numerator) for numerator in numerators)
+        found = combination(new, known)
+        if found is None:
+            self.exponents.append(argument)
+            found = [Fraction(0)] * len(known) + [Fraction(1)]
+        for k, q in enumerate(found):
+            share = self.shares.get(k, 1)
+            if (q * share).denominator != 1:
+                self.shares[k] = lcm(share, q.denominator)
+                raise _Again
+        powers = [(_generator(k), int(q * self.shares.get(k, 1))) for k, q in enumerate(found) if q]
+        return Ratio(Polynomial.collect([(frozenset(powers), Fraction(1))]))
+
+    def product(self, product: Product) -> Polynomial:
+        """A matrix product as a combination of those that are generators."""
+        if product not in self.products:
+            # Only those that are nested no deeper: what lies within them is nested less deep.
+            deepest = _level(product)
+            family = self.siblings.get(_kind(product), set()) | {product}
+            levels = {each: level for each in family if (level := _level(each)) <= deepest}
+            ordered = sorted(levels, key=lambda each: (levels[each], each.key))
+            vectors = [Polynomial.collect([(each.right, Fraction(1))]) for each in ordered]
+            rows: list[dict[object, Fraction]] = [{} for _ in ordered]
+            for place, polynomials in enumerate(self.cases(vectors, [])):
+                numerators, _ = over_one_denominator([self.ratio(p) for p in polynomials])
+                for row, numerator in zip(rows, numerators, strict=True):
+                    row.update(as_row(numerator, place))
+            basis: list[int] = []
+            for k, each in enumerate(ordered):
+                found = combination(rows[k], [rows[i] for i in basis])
+                if found is None:
+                    basis.append(k)
+                    found = [Fraction(0)] * (len(basis) - 1) + [Fraction(1)]
+                self.products[each] = Polynomial.collect(
+                    (frozenset([(ordered[i], 1)]), q) for i, q in zip(basis, found, strict=True)
+                )
+        return self.products[product]
+
+
+def _generator(k: int) -> Symbol:
+    return Symbol(f"exp {k}")
+
+
+def _is_positive(factor: Factor) -> bool:
+    """Whether a generator is positive: an exponential, or a softplus."""
+    match factor:
+        case Symbol(name=name):
+            return name.startswith("exp ")
+        case Function(function=function):
+            return function == "softplus"
+    return False
+
+
+def _without_positive_content(polynomial: Polynomial) -> Polynomial:
+    """The polynomial over a positive one that divides it."""
+    factors = {f for term, _ in polynomial.terms for f, _ in term if _is_positive(f)}
+    common = monomial_content(polynomial, factors)
+    return Polynomial.collect([(reciprocal(common), Fraction(1))]) * polynomial
+
+
+def _sigmoid(exponential: Ratio) -> Ratio:
+    """The ratio e / (1 + e), with a denominator that is the same for e and 1 / e."""
+    below = exponential.numerator + exponential.denominator
+    factors = {factor for term, _ in below.terms for factor, _ in term}
+    by = Polynomial.collect([(reciprocal(monomial_content(below, factors)), Fraction(1))])
+    return Ratio(exponential.numerator * by).over(below * by)
+
+
+def _kind(product: Product) -> tuple[object, ...]:
+    """What products have in common that are compared."""
+    return product.left, product.inner, product.scalar
+
+
+def _level(product: Product) -> int:
+    """How deep matrix products are nested in one."""
+    inside = (Polynomial.collect([(t, Fraction(1))]) for t in (product.left, product.right))
+    return 1 + max((_level(each) for p in inside for each in _outermost(p)), default=0)
+
+
+def _outermost(polynomial: Polynomial) -> Iterator[Product]:
+    """The matrix products in a polynomial that lie in no other."""
+    for term, _ in polynomial.terms:
+        for factor, _ in term:
+            match factor:
+                case Function(argument=argument):
+                    yield from _outermost(argument)
+                case Product():
+                    yield factor
+
+
+def _products(polynomial: Polynomial) -> Iterator[Product]:
+    """Every matrix product in a polynomial, those inside others and inside functions too."""
+    for product in _outermost(polynomial):
+        yield product
+        for term in (product.left, product.right):
+            yield from _products(Polynomial.collect([(term, Fraction(1))]))
+
+
+def _innermost(polynomial: Polynomial) -> Function | None:
+    """A function linear on pieces, outside matrix products, with none such in its argument."""
+    for term, _ in polynomial.ordered:
+        for factor, _ in sorted(term, key=lambda pair: pair[0].key):
+            if isinstance(factor, Function):
+                if (inside := _innermost(factor.argument)) is not None:
+                    return inside
+                if FUNCTIONS[factor.function].pieces:
+                    return factor
+    return None
+
+
+def _replaced(polynomial: Polynomial, function: Function, value: Polynomial) -> Polynomial:
+    """Put a polynomial for a function, outside matrix products."""
+    pairs: list[tuple[Term, Fraction]] = []
+    for term, number in polynomial.terms:
+        result = Polynomial.collect([(times(), number)])
+        for factor, exponent in term:
+            match factor:
+                case _ if factor == function:
+                    result = result * value**exponent
+                case Function(function=other, argument=argument):
+                    inside = _replaced(argument, function, value)
+                    if other == "exp":
+                        result = result * apply(other, inside.scaled(Fraction(exponent)))
+                    else:
+                        result = result * apply(other, inside) ** exponent
+                case _:
+                    part = frozenset([(factor, exponent)])
+                    result = result * Polynomial.collect([(part, Fraction(1))])
+        pairs.extend(result.terms)
+    return Polynomial.collect(pairs)

@@ -1,0 +1,175 @@
+"""Fractions of polynomials whose denominators are never 0, and their linear relations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
+
+from gru_sym.normal.polynomials import Polynomial, Term
+
+NUMBER_1 = Polynomial.number(1)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A polynomial over powers of others.
+
+    >>> a = Polynomial.symbol("a")
+    >>> one = Ratio(Polynomial.number(1)).over(a * a + 1)
+    >>> (one * Ratio(a * a) + one - 1).is_zero, (one + one).is_zero
+    (True, False)
+
+    Nothing is cancelled: a ratio is 0 if and only if its numerator is.
+    """
+
+    numerator: Polynomial
+    denominators: frozenset[tuple[Polynomial, int]] = frozenset()
+
+    def over(self, denominator: Polynomial) -> Ratio:
+        """The ratio divided by a polynomial."""
+        return self * Ratio(NUMBER_1, frozenset([(denominator, 1)]))
+
+    @property
+    def denominator(self) -> Polynomial:
+        """The denominators, multiplied out."""
+        return prod((d**power for d, power in self.denominators), start=NUMBER_1)
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether it is 0."""
+        return not self.numerator.terms
+
+    def __add__(self, other: Ratio | int) -> Ratio:
+        right = Ratio(Polynomial.number(other)) if isinstance(other, int) else other
+        (one, two), common = over_one_denominator([self, right])
+        return Ratio(one + two, common)
+
+    def __sub__(self, other: Ratio | int) -> Ratio:
+        return self + -other
+
+    def __neg__(self) -> Ratio:
+        return Ratio(-self.numerator, self.denominators)
+
+    def __mul__(self, other: Ratio) -> Ratio:
+        powers = dict(self.denominators)
+        for denominator, power in other.denominators:
+            powers[denominator] = powers.get(denominator, 0) + power
+        return Ratio(self.numerator * other.numerator, frozenset(powers.items()))
+
+    def __pow__(self, exponent: int) -> Ratio:
+        """A power that is not negative."""
+        if exponent < 0:
+            raise ValueError("what may be 0 has no reciprocal")
+        return prod([self] * exponent, start=Ratio(NUMBER_1))
+
+
+def over_one_denominator(
+    ratios: Sequence[Ratio],
+) -> tuple[list[Polynomial], frozenset[tuple[Polynomial, int]]]:
+    """The numerators of ratios over their common denominator, and that."""
+    most: dict[Polynomial, int] = {}
+    for ratio in ratios:
+        for denominator, power in ratio.denominators:
+            most[denominator] = max(most.get(denominator, 0), power)
+    numerators = []
+    for ratio in ratios:
+        has = dict(ratio.denominators)
+        missing = (d ** (power - has.get(d, 0)) for d, power in most.items())
+        numerators.append(prod(missing, start=ratio.numerator))
+    return numerators, frozenset(most.items())
+
+
+Row = Mapping[object, Fraction]
+"""A vector over the rational numbers, by its entries that are not 0."""
+
+
+def as_row(polynomial: Polynomial, place: int = 0) -> Row:
+    """The coefficients of a polynomial."""
+    return {(place, term): number for term, number in polynomial.terms}
+
+
+def combination(row: Row, of: Sequence[Row]) -> list[Fraction] | None:
+    """Coefficients that make a vector from others; None if there are none.
+
+    >>> half, one = Fraction(1, 2), Fraction(1)
+    >>> combination({"a": one, "b": one}, [{"a": one * 2, "b": one * 2}]) == [half]
+    True
+    """
+    echelon: list[tuple[object, dict[object, Fraction]]] = []
+    for number, each in enumerate([*of, row]):
+        # Beside its entries a row carries, under its own number, what it is made of.
+        rest: dict[object, Fraction] = {**each, number: Fraction(1)}
+        for pivot, other in echelon:
+            if factor := rest.get(pivot):
+                _add(rest, other, -factor)
+        pivot = next((key for key in each if rest.get(key)), None)
+        if pivot is None:
+            pivot = next((key for key in rest if not isinstance(key, int)), None)
+        if pivot is None:
+            if number == len(of):
+                return [-rest.get(k, Fraction(0)) for k in range(len(of))]
+            continue
+        scale = 1 / rest[pivot]
+        echelon.append((pivot, {key: entry * scale for key, entry in rest.items()}))
+    return None
+
+
+def _add(total: dict[object, Fraction], part: Row, factor: Fraction) -> None:
+    for key, entry in part.items():
+        value = total.get(key, Fraction(0)) + factor * entry
+        if value:
+            total[key] = value
+        else:
+            total.pop(key, None)
+
+
+def can_be_positive(rows: Iterable[Row], most: int = 60) -> bool:
+    """Whether linear forms can all be positive at once; True also where they are too many to say.
+
+    >>> one = Fraction(1)
+    >>> can_be_positive([{"a": one}, {"a": -one, "b": one}, {"b": -one}])
+    False
+
+    By Fourier and Motzkin's elimination.
+    """
+    left = {frozenset(row.items()) for row in rows}
+    while left:
+        if frozenset() in left:
+            return False
+        if len(left) > most:
+            return True
+        variables = {key for row in left for key, _ in row}
+        pairs = {v: _signs(left, v) for v in variables}
+        variable = min(variables, key=lambda v: len(pairs[v][0]) * len(pairs[v][1]))
+        above, below = pairs[variable]
+        left = {row for row in left if row not in above and row not in below}
+        for one in above:
+            for other in below:
+                total = {key: entry / dict(one)[variable] for key, entry in one}
+                _add(total, dict(other), -1 / dict(other)[variable])
+                left.add(frozenset(total.items()))
+    return True
+
+
+def _signs(
+    rows: Iterable[frozenset[tuple[object, Fraction]]], variable: object
+) -> tuple[list[frozenset[tuple[object, Fraction]]], list[frozenset[tuple[object, Fraction]]]]:
+    """The rows in which a variable has a positive coefficient, and a negative one."""
+    found = [(row, dict(row).get(variable, Fraction(0))) for row in rows]
+    return [row for row, q in found if q > 0], [row for row, q in found if q < 0]
+
+
+def monomial_content(polynomial: Polynomial, of: Iterable[object]) -> Term:
+    """The largest product of powers of some factors that divides every term."""
+    wanted = set(of)
+    exponents = [
+        {factor: exponent for factor, exponent in term if factor in wanted}
+        for term, _ in polynomial.terms
+    ]
+    least = {
+        factor: min(each.get(factor, 0) for each in exponents)
+        for factor in {factor for each in exponents for factor in each}
+    }
+    return frozenset((factor, exponent) for factor, exponent in least.items() if exponent)
