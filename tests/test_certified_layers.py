@@ -271,6 +271,30 @@ def test_the_same_function_for_all_units_reaches_no_generic_state():
     assert reached(Cell("h' = sigmoid(W @ x + b) * d + 0 * h")).steps == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("h' = relu(W @ x + U @ h)", "piecewise"),
+        ("h' = tanh(W @ x + U @ h)\nh: 3", "sizes"),
+        ("h' = tanh(A @ tanh(B @ x) + U @ h)", "inner space"),
+        ("h' = tanh(sigmoid(M) @ h + W @ x)", "diagonal"),
+        ("z = sigmoid(u @ h + b)\nh' = z * h + tanh(W @ x)\nz: 1", "generic"),
+        ("z = sigmoid(U @ h + b)\nh' = z * tanh(W @ x) * sigmoid(b)", "generic"),
+        ("h' = s * h + W @ x\ns: 1", "generic"),
+        ("h' = A @ h + b", "generic"),
+        ("h' = h * h + W @ x", "generic"),
+        ("h' = exp(1) * tanh(W @ x + U @ h) + softplus(0) * h", "softplus and exp"),
+    ],
+)
+def test_what_the_theorem_on_reached_states_refuses(text, reason):
+    known = reached(Cell(text))
+    assert not known.steps and reason in known.reason
+
+
+def test_states_that_read_others_are_not_seen_alone():
+    assert "other states" in reached(cell("lstm.keras"), ("h",)).reason
+
+
 def test_dependent_arguments_prove_nothing():
     cell_ = Cell("a = W @ x + U @ h\nh' = sigmoid(a) + sigmoid(softplus(a))")
     assert not reached(cell_).steps
