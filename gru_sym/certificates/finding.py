@@ -68,7 +68,7 @@ class Redundancy:
     def condition(self) -> str:
         """What the sizes must fulfil for the formula of `count()`; empty if it always holds."""
         mixings = [f for f in self.families if isinstance(f, MixingFamily)]
-        return "; ".join(dict.fromkeys(f.condition for f in mixings))
+        return ", ".join(dict.fromkeys(f.condition for f in mixings))
 
     @property
     def table(self) -> Table:

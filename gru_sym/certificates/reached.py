@@ -54,7 +54,7 @@ from gru_sym.language.unification import Size
 from gru_sym.normal.exponents import functions_of
 from gru_sym.normal.field_values import Dual
 from gru_sym.normal.form import normal_form, substitute
-from gru_sym.normal.polynomials import Function, Polynomial, Product, Term
+from gru_sym.normal.polynomials import Factor, Function, Polynomial, Product, Symbol, Term
 from gru_sym.normal.prime_field import PRIME, Echelon
 
 MOST_STEPS = 3
@@ -239,6 +239,8 @@ class _Hypotheses:
         (state, form), *others = self.forms.items()
         if others or any(_degree(term, self.unit.data) > 1 for term, _ in form.terms):
             raise Unsettled(UNKNOWN)
+        if not all(_reads_by_a_kernel(factor) for term, _ in form.terms for factor, _ in term):
+            raise Unsettled(UNKNOWN)  # all units may read the same few numbers
         nothing = dict.fromkeys(self.unit.data, 0)
         a, b, other = (
             self.unit.linear(form, own, nothing | {name: 1}) - self.unit.linear(form, own, nothing)
@@ -247,6 +249,13 @@ class _Hypotheses:
         if b % PRIME == 0 or (not self.unit.own_input and (a - other) % PRIME == 0):
             raise Unsettled(UNKNOWN)
         return Reached(1, linear=not self.unit.own_input)
+
+
+def _reads_by_a_kernel(factor: Factor) -> bool:
+    """Whether a factor has the input, if at all, behind one kernel with a row for each unit."""
+    if INPUT not in factor.names or not isinstance(factor, Product):
+        return True
+    return factor.right == {(Symbol(INPUT), 1)} and not factor.scalar
 
 
 def _only(size: Size) -> frozenset[Size]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gru_sym.cells import Cell
 from gru_sym.cli.arguments import CELL_HELP, BadInput
+from gru_sym.cli.streams import printable, tell
 from gru_sym.language.errors import CellError
 from gru_sym.language.parser import MAX_TEXT
 from gru_sym.layers import Layer
@@ -17,7 +18,14 @@ from gru_sym.lookup import UnknownCell, catalogue
 
 
 def read_cell(argument: str) -> Cell:
-    """The cell that an argument of the command line means."""
+    """The cell that an argument of the command line means; what its text may not mean is told."""
+    cell = _read(argument)
+    for note in cell.notes:
+        tell(sys.stderr, f"{printable(cell.name)}: {note}")
+    return cell
+
+
+def _read(argument: str) -> Cell:
     if not argument:
         raise BadInput(f"CELL is empty; it is {CELL_HELP}")
     if argument == "-":
