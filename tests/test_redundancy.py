@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from gru_sym import Cell, catalogue, cell, effective_count
 from gru_sym.certificates import redundancy
-from gru_sym.certificates.moves import Absorption, MixingFamily, ScalingFamily
+from gru_sym.certificates.moves import Absorption, MixingFamily, ScalingFamily, ShiftFamily
 from gru_sym.libraries.pytorch import cell_names, cell_of, named_parameters, with_parameters
 
 m, n, k = sp.symbols("m n k")
@@ -62,30 +62,38 @@ def test_own_cells(text, count, sentence):
     assert sentence in str(found)
 
 
-def walk(family, arrays, seed=3):
+def walk(family, flat, seed=3):
     """Parameters moved along a family by random amounts."""
     draw = np.random.default_rng(seed)
-    flat = {name: a[:, 0] if a.shape[1] == 1 else a for name, a in arrays.items()}
     if isinstance(family, Absorption):
         shifts = [draw.normal(size=flat[name].shape) for name in family.free]
-        moved = family.apply(flat, *shifts)
-    elif isinstance(family, ScalingFamily):
+        return family.apply(flat, *shifts)
+    if isinstance(family, ShiftFamily):
+        return family.apply(flat, draw.normal(size=flat[family.parameters[0]].shape))
+    if isinstance(family, ScalingFamily):
         side = family.scaling.powers[0][0]
+        if side.side == "whole":
+            return family.apply(flat, draw.uniform(0.5, 2))
         size = flat[side.parameter].shape[0 if side.side == "rows" else -1]
-        moved = family.apply(flat, draw.uniform(0.5, 2, size=1 if side.side == "whole" else size))
-    else:
-        inner = flat[family.mixing.left[0]].shape[1]
-        mix = np.eye(inner) + 0.3 * draw.normal(size=(inner, inner))
-        moved = family.apply(flat, mix, np.linalg.inv(mix))
-    return {name: np.asarray(a).reshape(arrays[name].shape) for name, a in moved.items()}
+        return family.apply(flat, draw.uniform(0.5, 2, size=size))
+    inner = flat[family.mixing.left[0]].shape[1]
+    mix = np.eye(inner) + 0.3 * draw.normal(size=(inner, inner))
+    return family.apply(flat, mix, np.linalg.inv(mix))
 
 
-def check_families(c: Cell) -> None:
+def check_families(c: Cell, sizes: dict[str, int] = SIZES) -> None:
     """Every family, walked along, leaves what Python itself computes from the text."""
-    arrays = random_arrays(c, SIZES, seed=2)
+    arrays = random_arrays(c, sizes, seed=2)
     before = run_text(c, arrays)
+    # As the package's users hold them: a vector has one axis and a scalar none, at every size.
+    axes = {q.name: len(q.shape) for q in c.parameters}
+    flat = {name: arrays[name].reshape(arrays[name].shape[:k]) for name, k in axes.items()}
     for family in redundancy(c).families:
-        moved = walk(family, arrays)
+        walked = walk(family, flat)
+        assert {name: np.shape(a) for name, a in walked.items()} == {
+            name: a.shape for name, a in flat.items()
+        }
+        moved = {name: np.reshape(a, arrays[name].shape) for name, a in walked.items()}
         assert any(not np.allclose(moved[p], arrays[p]) for p in family.parameters)
         after = run_text(c, arrays | moved)
         for state in c.states:

@@ -1,0 +1,336 @@
+"""Every hypothesis of the theorems, by a cell whose answer or proof is wrong without its check.
+
+`judge` lays each answer beside ranks in floating point, computed by code that shares nothing with
+the package; the verdict, and in it the hypothesis that fails, is pinned.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import sympy as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_redundancy import check_families
+
+from gru_sym import Cell, Layer, cell, effective_count, redundancy
+from gru_sym.certificates import absorption, effective, finding, layers, reached
+from gru_sym.certificates.exact_rank import exact_rank
+from gru_sym.certificates.families import FalseFamily, Family
+from gru_sym.certificates.moves import ScalingFamily, ShiftFamily
+from gru_sym.certificates.unrolled import UnrolledLayer
+from gru_sym.normal.exponents import Exponents
+from gru_sym.normal.polynomials import ONE, Polynomial, term_names
+from stress.verdict import ALL, HERE, NOT, judge
+
+ONE_IN_DISGUISE = (
+    "sigmoid(p + q) * (1 - sigmoid(p) - sigmoid(q) + 2 * sigmoid(p) * sigmoid(q))"
+    " * (1 + exp(-p)) * (1 + exp(-q))"
+)
+
+DEPENDENT = "the arguments of its functions are not known to be independent"
+CONSTANTS = "the values of softplus and exp at numbers are not known to be independent"
+RUNS = "a matrix product runs over units that cannot be switched off one by one"
+VARIES = "an argument of a function varies at units without parameters"
+PIECES = "the pieces of its functions are known at some parameters only"
+UNEXPLAINED = "no family explains all that is redundant at"
+
+CELLS = [
+    # Arguments that depend on data, on parameters, or are constant, and values at numbers.
+    ("h' = v * sigmoid(softplus(W @ x)) * (2 - sigmoid(W @ x))", NOT, DEPENDENT),
+    ("h' = h * sigmoid(softplus(a)) * (2 - sigmoid(a))", NOT, DEPENDENT),
+    (f"x: n\nh' = (a * exp(1) - b * exp({ONE_IN_DISGUISE})) * h + (a - b) * x", NOT, DEPENDENT),
+    ("h' = a * softplus(0) * h + exp(1) * b", NOT, CONSTANTS),
+    ("h' = a * softplus(1) * h + b", NOT, CONSTANTS),
+    # Pieces: arguments that are affine in the data and independent, or not; behind relus at 0.
+    ("x: n\nh' = relu(a * x * x) + b * h", HERE, PIECES),
+    ("h' = v * relu(W @ x) * relu(-(W @ x) - 1) + h", NOT, UNEXPLAINED),
+    ("h' = v * sigmoid(softplus(U @ h) + relu(V @ h)) * (2 - sigmoid(U @ h))", NOT, DEPENDENT),
+    # The Jacobian has equal blocks only where units share nothing.
+    ("s: 1\nh' = s * tanh(W @ x)", ALL, "m = 1, n = 1"),
+    # Sums over units: of parameters, of functions of parameters, inside others, inner numbers.
+    ("h' = sigmoid(U @ b) * h + U @ x", NOT, RUNS),
+    ("h' = sigmoid(U @ sigmoid(b)) * h + U @ x", NOT, RUNS),
+    ("h' = U @ (h * (V @ b)) + U @ (h * h) + V @ x", NOT, RUNS),
+    ("u: 2\nu = sigmoid(B @ x + b)\nh' = A @ u + h", ALL, "m = 1, n = 1"),
+    # Means over two values: once in a term, of functions with an exponential of their own.
+    ("h' = silu(A @ tanh(B @ x + C @ h))", HERE, RUNS),
+    ("h' = A @ exp(B @ x) + D @ exp(-(B @ x))", HERE, RUNS),
+    ("h' = A @ tanh(B @ x) + D @ sigmoid(4 * (B @ x))", HERE, RUNS),
+    ("h' = A @ softplus(B @ x + C @ h)", HERE, RUNS),
+    ("h' = A @ tanh(B @ x) + relu(C @ x)", HERE, RUNS),
+    ("h' = A @ tanh(W @ x + U @ h + b)", ALL, "k = 1, m = 1, n = 1"),
+    # Arguments at units whose parameters are 0.
+    ("s: 1\nh' = A @ sigmoid(B @ x + s) + exp(s) * h", HERE, VARIES),
+    ("y: 1\ny = v @ x\nh' = A @ tanh(W @ x + U @ h + y)", HERE, VARIES),
+    ("y: 1\ny = sigmoid(v @ x)\nh' = A @ tanh(W @ x + U @ h + y)", HERE, VARIES),
+    ("h' = A @ tanh(sigmoid(W) @ tanh(V @ h))", HERE, VARIES),
+    # Small sizes: two indices of one parameter, the first index that a rule names, inner ones.
+    ("x: n\nh' = (M * W) @ x + (M * V) @ h + M @ x", NOT, UNEXPLAINED + " n = 2"),
+    ("y: 1\ny = v @ h\nh' = tanh(y * (U @ h) + W @ x)", ALL, "m = 1, n = 3"),
+    ("x: n\nh' = tanh(A @ (B @ x) + C @ (B @ h))", ALL, "k = 1, n = 1; k = 1, n = 2; k = 2"),
+    # Products of two matrices: moved by others, in products with others, not all of them there.
+    ("h' = tanh((A @ (B @ x)) * (U @ h))", NOT, "is moved in other ways, too"),
+    ("h' = tanh(A @ (B @ x + C @ h + d) + b)", HERE, "products of more than two"),
+    ("h' = tanh(A @ (B @ x)) * (C @ (D @ x)) + A @ (D @ x)", NOT, "products of more than two"),
+    ("u: n\nu = B @ x\nh' = tanh(A @ u + U @ h)", HERE, "products of more than two"),
+    # What a number or a row cannot make up for.
+    ("y: 1\ny = v @ x\nh' = u * y", ALL, "all sizes"),
+    ("s: 1\nh' = tanh(W @ x + s) + b * h", ALL, "all sizes"),
+    # relu's homogeneity, alone and where something else reads the same argument.
+    ("h' = a * relu(W @ x + b)", ALL, "all sizes"),
+    ("h' = a * relu(W @ x) + b * sigmoid(relu(W @ x))", ALL, "all sizes"),
+    ("s: 1\nh' = relu(s * (W @ x + U @ h))", ALL, "all sizes"),
+]
+
+
+@pytest.mark.parametrize(("text", "verdict", "phrase"), CELLS, ids=range(len(CELLS)))
+def test_a_hypothesis(text, verdict, phrase):
+    found = judge(text, "by hand", points=3)
+    assert not found.wrong
+    assert (found.verdict, phrase in found.scope) == (verdict, True), found.scope
+
+
+# --------------------------------------------------- nothing is certified against what is computed
+
+PLAIN = Cell("h' = tanh(W @ x + b1) + b2 * h")
+FALSE = finding.Redundancy(PLAIN, redundancy(Cell("h' = tanh(W @ x + b1 + b2)")).families)
+"""What is true of another cell: b1 and b2 do not occur as a sum here."""
+
+
+def test_a_false_family_is_contradicted_at_all_sizes():
+    with pytest.raises(FalseFamily, match="contradicts the families"):
+        effective.proved_for_all_sizes(FALSE)
+
+
+def test_a_false_family_is_contradicted_at_given_sizes(monkeypatch):
+    """The rank goes on past the number that it is told to expect."""
+    reason = effective.Verdict(reason="not asked")
+    monkeypatch.setattr(effective, "found_and_proved", lambda cell: (FALSE, reason))
+    with pytest.raises(FalseFamily, match="the bounds 8 and 6 of 8 parameters contradict"):
+        effective_count(PLAIN, m=2, n=2)
+    assert exact_rank(PLAIN, expected=1, m=2, n=2).rank == 8
+
+
+def test_a_false_family_is_contradicted_by_a_layer(monkeypatch):
+    reason = effective.Verdict(reason="not asked")
+    monkeypatch.setattr(layers, "found_and_proved", lambda cell: (FALSE, reason))
+    with pytest.raises(FalseFamily, match="the bounds 8 and 6 of 8 parameters contradict"):
+        effective_count(Layer(PLAIN), m=2, n=2)
+
+
+def test_a_false_theorem_is_contradicted_by_a_layer(monkeypatch):
+    """All states of the narrow cell are not reached in one step, whatever `reached` says."""
+    narrow = Cell("y: 1\ny = v @ x\nh' = y * a + U @ h", name="narrow")
+    monkeypatch.setattr(layers, "reached", lambda *_, **__: reached.Reached(1, linear=True))
+    layers._theorem.cache_clear()
+    with pytest.raises(FalseFamily, match="has the rank 5, but the theorem says 7"):
+        effective_count(Layer(narrow), steps=2, m=2, n=2)
+    layers._theorem.cache_clear()
+
+
+@pytest.mark.parametrize("bounds", [(-1, 3), (4, 3), (3, 6)])
+def test_bounds_are_in_order(bounds):
+    with pytest.raises(FalseFamily):
+        effective.EffectiveCount(5, *bounds, "", FALSE)
+
+
+def test_directions_that_are_counted_twice_are_found_out(monkeypatch):
+    monkeypatch.setattr(finding, "with_witnesses", lambda families: [*families, *families])
+    with pytest.raises(FalseFamily, match="directions were counted"):
+        redundancy(Cell("h' = tanh(W @ x + b1 + b2)"))
+
+
+RANK_ONE = Cell("y: 1\ny = v @ x\nh' = u * y")
+
+
+def test_a_row_that_makes_up_for_a_vector_is_refused_by_its_shape(monkeypatch):
+    """The fault of version 0.1: v, a row, was said to make up for whatever the vector u is."""
+    assert redundancy(RANK_ONE).count() == 1
+    monkeypatch.setattr(absorption, "is_scalar", lambda term: True)
+    found = redundancy(RANK_ONE)
+    assert found.count() in (0, 1)
+    monkeypatch.setattr(Family, "_keeps_shape", lambda *_: True)
+    assert redundancy(RANK_ONE).count() == sp.Symbol("n")  # the shapes alone refused it
+
+
+# --------------------------------------------------------------------------- families, walked along
+
+FAMILIES = {
+    "sums": "h' = tanh(W @ x + V @ x + b1 - b2)",
+    "shifts": "h' = tanh((a + b) * x2 + (b + d) * h) + (a - d) * h\nx2' = tanh(W @ x) + h",
+    "matrix shifts": "x: n\nh' = tanh((A + B) @ x) + (B + C) @ h + (A - C) @ sigmoid(h)",
+    "vector": "h' = tanh(s * (W @ x) + b)",
+    "units": "h' = (W @ x) * (U @ h)",
+    "numbers": "s: 1\nr: 1\nt: 1\nh' = tanh(s * r * (W @ x)) + s * t * h",
+    "mixing": "h' = tanh(A @ (B @ x) + U @ h)",
+    "Hadamard": "h' = (M * W) @ x + h * b",
+    "rank one": RANK_ONE.text,
+    "rank one beside others": "y: 1\ny = v @ x\nh' = tanh(u * y + s * (W @ h))",
+    "positive": "h' = a * relu(W @ x + b) + U @ h",
+    "positive number": "s: 1\nh' = s * relu(W @ x + b) + h",
+    "positive, twice": "h' = a * relu(d * relu(W @ x + b))",
+    "tied": "x: n\nh' = tanh(a * (W @ x) + a * (W @ h))",
+}
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+@pytest.mark.parametrize("sizes", [(2, 3), (1, 1), (3, 1), (1, 2)], ids=str)
+def test_walking_along_a_family_of_every_kind(kind, sizes):
+    m, n = sizes
+    c = Cell(FAMILIES[kind])
+    assert redundancy(c).families
+    check_families(c, {"m": m, "n": n, "k": 2})
+
+
+def test_every_kind_of_family_is_walked_along():
+    found = {type(f) for text in FAMILIES.values() for f in redundancy(Cell(text)).families}
+    assert found == set(Family.__subclasses__())
+    assert ShiftFamily in {type(f) for f in redundancy(Cell(FAMILIES["matrix shifts"])).families}
+    assert any(
+        isinstance(f, ScalingFamily) and f.scaling.positive
+        for f in redundancy(Cell(FAMILIES["positive"])).families
+    )
+
+
+# ----------------------------------------------------------------------------- a basis of arguments
+
+SYMBOLS = "abdxh"
+arguments = st.lists(
+    st.lists(
+        st.tuples(st.integers(-3, 3), st.integers(1, 4)), min_size=1 + len(SYMBOLS), max_size=6
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(arguments)
+def test_arguments_in_a_basis(numbers):
+    """Every argument is its combination, exactly; the basis has no relation, nor have its data."""
+    made = [
+        sum(
+            (
+                Polynomial.symbol(name).scaled(Fraction(*q))
+                for name, q in zip(SYMBOLS, each[1:], strict=True)
+            ),
+            Polynomial.number(Fraction(*each[0])),
+        )
+        for each in numbers
+    ]
+    found = Exponents.of(made, data="xh")
+    for argument in made:
+        combination = found.combinations[argument]
+        whole = Polynomial.number(Fraction(combination.number, found.unit))
+        for k, power in combination.powers:
+            whole += found.basis[k].scaled(Fraction(power))
+        assert whole == argument
+    assert all(ONE not in dict(base.terms) for base in found.basis)
+    assert _rank(found.basis, SYMBOLS) == len(found.basis)
+    varying = [base for base in found.basis if base.names & set("xh")]
+    assert _rank(varying, "xh") == len(varying)
+
+
+def _rank(polynomials, names) -> int:
+    rows = [
+        [sum(q for t, q in p.terms if term_names(t) == {name}) for name in names]
+        for p in polynomials
+    ]
+    return sp.Matrix(rows).rank() if rows else 0
+
+
+# ------------------------------------------------------------------------------------------- layers
+
+UNREACHED = "the states that are reached from 0 are not known to be generic"
+LAYERS = [
+    ("h' = tanh(W @ x + U @ h)", ""),
+    ("x: n\nh' = a * h + b * x", ""),
+    ("h' = A @ h + B @ x + b", ""),
+    ("h' = a * h + B @ x", ""),
+    ("c' = tanh(W @ x + U @ c)\nh' = V @ h + c'", ""),
+    # Linear cells: one factor for all units, a narrow way for the input, no input at all.
+    ("s: 1\nh' = s * h + B @ x", UNREACHED),
+    ("y: 1\ny = v @ x\nh' = y * a + U @ h", UNREACHED),
+    ("h' = A @ h + B @ (C @ x)", UNREACHED),
+    ("h' = A @ h + b + 0 * (B @ x)", UNREACHED),
+    ("x: n\nh' = h * h + a * x", UNREACHED),
+    # States that stay at 0, equal each other, or move along one line.
+    ("h' = sigmoid(W @ x) * tanh(U @ h)", UNREACHED),
+    ("c' = c + tanh(W @ x)\nh' = c'", UNREACHED),
+    ("y: 1\ny = sigmoid(v @ x)\nh' = y * a + U @ h", UNREACHED),
+    ("h' = tanh(x + U @ h)\nx: n", ""),
+    # Hidden states that one step does not show; functions elsewhere, and with pieces.
+    ("c' = f * c + tanh(W @ x)\nh' = tanh(a * c' + b)", "one step does not show the hidden"),
+    ("h' = tanh(A @ tanh(B @ x + C @ h))", "functions in an inner space"),
+    ("h' = relu(W @ x + U @ h)", "pieces of a piecewise linear function"),
+    ("h: 2\nh' = tanh(W @ x + U @ h)", "sizes for which this theorem has no proof"),
+    ("h' = tanh(W @ x + U @ h) * softplus(0) + exp(1) * h", "softplus and exp at numbers"),
+]
+
+
+@pytest.mark.parametrize(("text", "reason"), LAYERS, ids=range(len(LAYERS)))
+def test_a_hypothesis_of_the_theorems_on_layers(text, reason):
+    """Where the theorems speak, the rank of the unrolled layer agrees, from the first step on."""
+    layer = Layer(Cell(text))
+    theorem = layers._theorem(layer)
+    if reason:
+        assert reason in theorem.reason
+        return
+    for m, n in ((1, 1), (2, 2), (1, 2)):
+        sizes = {name: {"m": m, "n": n}[name] for name in layer.cell.size_names}
+        for steps in (theorem.steps, theorem.steps + 2):
+            count = layers._proved(layer, steps, "sequence", sizes)
+            if isinstance(count, str):
+                assert "steps" in count or "to be at most" in count
+                continue
+            unrolled = UnrolledLayer(layer, steps, "sequence", sizes)
+            assert (unrolled.rank(), unrolled.dependence()) == (count.effective, "")
+
+
+def test_how_many_steps_the_theorems_need():
+    """One less, and the layer of the cell does lose more."""
+    layer = Layer(Cell("h' = tanh(W @ x + U @ h)"))
+    assert layers._theorem(layer).steps == 2
+    assert "needs 2 steps" in layers._proved(layer, 1, "sequence", {})
+    assert UnrolledLayer(layer, 1, "sequence", {"m": 2, "n": 2}).rank() < 8
+    assert "whole sequence" in layers._proved(layer, 4, "last", {})
+    linear = layers._proved(Layer(Cell("h' = A @ h + B @ x")), 3, "sequence", {})
+    assert linear.condition == "n at most 2*m"
+
+
+# ----------------------------------------------------------------------------------- every process
+
+SEEDED = """
+from gru_sym import Cell, Layer, effective_count, redundancy
+for text in {texts!r}:
+    c = Cell(text)
+    print(effective_count(c), effective_count(c, **dict.fromkeys(c.size_names, 2)), redundancy(c))
+print(effective_count(Layer(Cell("h' = tanh(W @ x + U @ h + a + b)"))))
+"""
+
+
+def test_the_same_text_in_every_process():
+    texts = [
+        "h' = h * sigmoid(d) + relu(E @ x + b) * sigmoid(softplus(U @ h)) * (2 - sigmoid(U @ h))",
+        FAMILIES["positive, twice"],
+        FAMILIES["rank one beside others"],
+        cell("gru.pytorch").text,
+    ]
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", SEEDED.format(texts=texts)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+        )
+        for seed in ("1", "2", "3")
+    ]
+    answers = [process.communicate()[0] for process in running]
+    assert answers[0].count("parameters count") == 2 * len(texts) + 1
+    assert len(set(answers)) == 1
