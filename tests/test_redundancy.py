@@ -139,6 +139,13 @@ def test_walking_along_a_family_of_a_real_layer(kind):
         torch.testing.assert_close(after, before, rtol=0, atol=1e-14)
 
 
+def test_a_formula_holds_where_each_family_has_its_directions():
+    """One mixing more and another one less: the sum alone would look right."""
+    c = Cell("v = W1 @ x + (W2 @ b) * (h * h)\nh' = W7 @ h + W8 @ (W9 @ v + (x - x)) + v")
+    found = redundancy(c)
+    assert not found.holds(k=2, n=3, m=4) and found.holds(k=1, n=3, m=3)
+
+
 def test_a_wrong_family_would_not_be_proved():
     """The check before a family is returned can refuse: PyTorch's families on other equations."""
     family = redundancy(cell("gru.pytorch")).families[0]

@@ -61,8 +61,8 @@ class Redundancy:
 
     def holds(self, **sizes: SizeValue) -> bool:
         """Whether the formula of `count()` holds at these sizes."""
-        exact = sp.Add(*(f.exact - f.count for f in self.families))
-        return bool(self.cell.evaluate(exact, sizes) == 0)
+        differences = (f.exact - f.count for f in self.families)
+        return all(self.cell.evaluate(each, sizes) == 0 for each in differences)
 
     @property
     def condition(self) -> str:
