@@ -48,7 +48,7 @@ __all__ = [
     "redundancy",
     "source",
 ]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _LATER = {
     "Cell": "gru_sym.cells",
