@@ -24,14 +24,16 @@ from gru_sym.certificates.families import FalseFamily, Family
 from gru_sym.certificates.moves import ScalingFamily, ShiftFamily
 from gru_sym.certificates.unrolled import UnrolledLayer
 from gru_sym.normal.exponents import Exponents
-from gru_sym.normal.polynomials import ONE, Polynomial, term_names
+from gru_sym.normal.polynomials import ONE as EMPTY
+from gru_sym.normal.polynomials import Polynomial, term_names
 from stress.verdict import ALL, HERE, NOT, judge
 
-ONE_IN_DISGUISE = (
+ONE = (  # in disguise
     "sigmoid(p + q) * (1 - sigmoid(p) - sigmoid(q) + 2 * sigmoid(p) * sigmoid(q))"
     " * (1 + exp(-p)) * (1 + exp(-q))"
 )
 
+CONSTANT = "sigmoid(softplus(U @ h)) * (2 - sigmoid(U @ h))"
 DEPENDENT = "the arguments of its functions are not known to be independent"
 CONSTANTS = "the values of softplus and exp at numbers are not known to be independent"
 RUNS = "a matrix product runs over units that cannot be switched off one by one"
@@ -43,13 +45,15 @@ CELLS = [
     # Arguments that depend on data, on parameters, or are constant, and values at numbers.
     ("h' = v * sigmoid(softplus(W @ x)) * (2 - sigmoid(W @ x))", NOT, DEPENDENT),
     ("h' = h * sigmoid(softplus(a)) * (2 - sigmoid(a))", NOT, DEPENDENT),
-    (f"x: n\nh' = (a * exp(1) - b * exp({ONE_IN_DISGUISE})) * h + (a - b) * x", NOT, DEPENDENT),
+    (f"x: n\nh' = (a * sigmoid(1) - b * sigmoid({ONE})) * h + (a - b) * x", NOT, DEPENDENT),
     ("h' = a * softplus(0) * h + exp(1) * b", NOT, CONSTANTS),
     ("h' = a * softplus(1) * h + b", NOT, CONSTANTS),
     # Pieces: arguments that are affine in the data and independent, or not; behind relus at 0.
     ("x: n\nh' = relu(a * x * x) + b * h", HERE, PIECES),
     ("h' = v * relu(W @ x) * relu(-(W @ x) - 1) + h", NOT, UNEXPLAINED),
     ("h' = v * sigmoid(softplus(U @ h) + relu(V @ h)) * (2 - sigmoid(U @ h))", NOT, DEPENDENT),
+    (f"h' = h * sigmoid(d) + relu(K @ x) * {CONSTANT}", NOT, DEPENDENT),
+    (f"h' = h * sigmoid(d) + relu(E @ x + b) * {CONSTANT}", NOT, DEPENDENT),
     # The Jacobian has equal blocks only where units share nothing.
     ("s: 1\nh' = s * tanh(W @ x)", ALL, "m = 1, n = 1"),
     # Sums over units: of parameters, of functions of parameters, inside others, inner numbers.
@@ -60,6 +64,9 @@ CELLS = [
     # Means over two values: once in a term, of functions with an exponential of their own.
     ("h' = silu(A @ tanh(B @ x + C @ h))", HERE, RUNS),
     ("h' = A @ exp(B @ x) + D @ exp(-(B @ x))", HERE, RUNS),
+    ("h' = A @ exp(B @ x) + U @ (h * exp(-(B @ x)))", HERE, RUNS),
+    ("h' = A @ sigmoid(B @ x - C @ h) + D @ sigmoid(B @ x) + E @ sigmoid(C @ h)", HERE, RUNS),
+    ("h' = A @ (2 * exp(B @ x + C @ h) - 1)", HERE, RUNS),
     ("h' = A @ tanh(B @ x) + D @ sigmoid(4 * (B @ x))", HERE, RUNS),
     ("h' = A @ softplus(B @ x + C @ h)", HERE, RUNS),
     ("h' = A @ tanh(B @ x) + relu(C @ x)", HERE, RUNS),
@@ -72,7 +79,13 @@ CELLS = [
     # Small sizes: two indices of one parameter, the first index that a rule names, inner ones.
     ("x: n\nh' = (M * W) @ x + (M * V) @ h + M @ x", NOT, UNEXPLAINED + " n = 2"),
     ("y: 1\ny = v @ h\nh' = tanh(y * (U @ h) + W @ x)", ALL, "m = 1, n = 3"),
+    ("y: 1\ny = v @ h\nh' = y * h + U @ (h * h)", NOT, UNEXPLAINED + " m = 1, n = 1"),
     ("x: n\nh' = tanh(A @ (B @ x) + C @ (B @ h))", ALL, "k = 1, n = 1; k = 1, n = 2; k = 2"),
+    (
+        "h' = tanh(A @ (B @ x) + A @ (C @ h) + (D @ (B @ x)) * h + (D @ (C @ h)) * h)",
+        ALL,
+        "k = 2, m = 1, n = 1",
+    ),
     # Products of two matrices: moved by others, in products with others, not all of them there.
     ("h' = tanh((A @ (B @ x)) * (U @ h))", NOT, "is moved in other ways, too"),
     ("h' = tanh(A @ (B @ x + C @ h + d) + b)", HERE, "products of more than two"),
@@ -131,6 +144,11 @@ def test_a_false_theorem_is_contradicted_by_a_layer(monkeypatch):
     with pytest.raises(FalseFamily, match="has the rank 5, but the theorem says 7"):
         effective_count(Layer(narrow), steps=2, m=2, n=2)
     layers._theorem.cache_clear()
+
+
+def test_blocks_are_of_states_of_one_size():
+    rank = exact_rank(Cell("c: k\nc' = tanh(W @ x)\nh' = tanh(V @ x)"), m=2, n=3, k=2)
+    assert rank.rank == 2 * 2 + 3 * 2
 
 
 @pytest.mark.parametrize("bounds", [(-1, 3), (4, 3), (3, 6)])
@@ -230,7 +248,7 @@ def test_arguments_in_a_basis(numbers):
         for k, power in combination.powers:
             whole += found.basis[k].scaled(Fraction(power))
         assert whole == argument
-    assert all(ONE not in dict(base.terms) for base in found.basis)
+    assert all(EMPTY not in dict(base.terms) for base in found.basis)
     assert _rank(found.basis, SYMBOLS) == len(found.basis)
     varying = [base for base in found.basis if base.names & set("xh")]
     assert _rank(varying, "xh") == len(varying)
@@ -264,6 +282,10 @@ LAYERS = [
     ("c' = c + tanh(W @ x)\nh' = c'", UNREACHED),
     ("y: 1\ny = sigmoid(v @ x)\nh' = y * a + U @ h", UNREACHED),
     ("h' = tanh(x + U @ h)\nx: n", ""),
+    (
+        "c' = sigmoid(softplus(W @ x)) * (2 - sigmoid(W @ x)) * v + c\nh' = tanh(V @ c')",
+        "what one step shows of the hidden states is not known",
+    ),
     # Hidden states that one step does not show; functions elsewhere, and with pieces.
     ("c' = f * c + tanh(W @ x)\nh' = tanh(a * c' + b)", "one step does not show the hidden"),
     ("h' = tanh(A @ tanh(B @ x + C @ h))", "functions in an inner space"),
@@ -296,11 +318,14 @@ def test_how_many_steps_the_theorems_need():
     """One less, and the layer of the cell does lose more."""
     layer = Layer(Cell("h' = tanh(W @ x + U @ h)"))
     assert layers._theorem(layer).steps == 2
-    assert "needs 2 steps" in layers._proved(layer, 1, "sequence", {})
+    assert "needs 2 steps" in str(layers._proved(layer, 1, "sequence", {}))
     assert UnrolledLayer(layer, 1, "sequence", {"m": 2, "n": 2}).rank() < 8
-    assert "whole sequence" in layers._proved(layer, 4, "last", {})
-    linear = layers._proved(Layer(Cell("h' = A @ h + B @ x")), 3, "sequence", {})
-    assert linear.condition == "n at most 2*m"
+    assert "whole sequence" in str(layers._proved(layer, 4, "last", {}))
+    linear = Layer(Cell("h' = A @ h + B @ x"))
+    assert layers._proved(linear, 3, "sequence", {}).condition == "n at most 2*m"
+    assert "at most" in str(layers._proved(linear, 3, "sequence", {"m": 1, "n": 3}))
+    hidden = Layer(Cell("c' = tanh(W @ x + U @ c)\nh' = V @ h + c'"))
+    assert layers._theorem(hidden).steps == reached.reached(hidden.cell).steps + 2
 
 
 # ----------------------------------------------------------------------------------- every process
@@ -316,7 +341,7 @@ print(effective_count(Layer(Cell("h' = tanh(W @ x + U @ h + a + b)"))))
 
 def test_the_same_text_in_every_process():
     texts = [
-        "h' = h * sigmoid(d) + relu(E @ x + b) * sigmoid(softplus(U @ h)) * (2 - sigmoid(U @ h))",
+        f"h' = h * sigmoid(d) + relu(E @ x + b) * {CONSTANT}",
         FAMILIES["positive, twice"],
         FAMILIES["rank one beside others"],
         cell("gru.pytorch").text,
