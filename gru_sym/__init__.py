@@ -19,6 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gru_sym.budgets import budget, match
     from gru_sym.cells import Cell, Parameter
     from gru_sym.certificates.effective import effective_count
     from gru_sym.certificates.finding import redundancy
@@ -36,16 +37,18 @@ __all__ = [
     "Layer",
     "Parameter",
     "UnknownCell",
+    "budget",
     "catalogue",
     "cell",
     "effective_count",
     "equivalent",
     "generate",
+    "match",
     "merge_biases",
     "redundancy",
     "source",
 ]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _LATER = {
     "Cell": "gru_sym.cells",
@@ -53,11 +56,13 @@ _LATER = {
     "Layer": "gru_sym.layers",
     "Parameter": "gru_sym.cells",
     "UnknownCell": "gru_sym.lookup",
+    "budget": "gru_sym.budgets",
     "catalogue": "gru_sym.lookup",
     "cell": "gru_sym.lookup",
     "effective_count": "gru_sym.certificates.effective",
     "equivalent": "gru_sym.equivalence",
     "generate": "gru_sym.codegen.routine",
+    "match": "gru_sym.budgets",
     "merge_biases": "gru_sym.libraries.pytorch_merging",
     "redundancy": "gru_sym.certificates.finding",
     "source": "gru_sym.codegen.source",

@@ -85,6 +85,7 @@ class Elementwise:
     pieces, breaks : slope and intercept of every linear piece from the left, and where they meet.
     written : u, the other functions -> the value: how the normal form of a cell writes it.
     reflection : f(a), a -> f(-a), by + - * and powers alone; None if nothing simple is known.
+    nonnegative : no value is negative.
     derivative : u -> the derivative in SymPy, where that of the formula is not the wanted form.
     symbolic : the SymPy function; one of this name is made where SymPy has none.
     latex : what a paper prints in front of the bracket.
@@ -101,6 +102,7 @@ class Elementwise:
     breaks: tuple[Fraction, ...] = ()
     written: Callable[[Any, Apply], Any] | None = None
     reflection: Callable[[Any, Any], Any] | None = None
+    nonnegative: bool = False
     derivative: Callable[[Any], Any] | None = None
     symbolic: Any = None
 
@@ -140,6 +142,11 @@ class Elementwise:
         except (_NotWithin, ValueError):
             return None
         return lambda u: self.at(u, PLAIN)
+
+    @property
+    def homogeneous(self) -> bool:
+        """Whether f(t u) = t f(u) for every positive t, and f is no line."""
+        return self.breaks == (ZERO,) and not any(intercept for _, intercept in self.pieces)
 
     @property
     def spelling(self) -> Mapping[str, str]:
@@ -197,6 +204,7 @@ RECORDS = (
         latex=r"\sigma",
         formula=lambda u, on: 1 / (1 + on.exp(-u)),
         reflection=lambda f, a: -f + 1,
+        nonnegative=True,
         derivative=lambda u: _sigma(u) * (1 - _sigma(u)),
         numpy="0.5 * np.tanh(0.5 * u) + 0.5",  # no exponential, so no overflow
         torch="torch.sigmoid",
@@ -217,6 +225,7 @@ RECORDS = (
         latex=r"\operatorname{relu}",
         pieces=((ZERO, ZERO), (ONE, ZERO)),
         breaks=(ZERO,),
+        nonnegative=True,
         reflection=lambda f, a: f - a,
         numpy="np.maximum(u, 0)",
         torch="torch.relu",
@@ -227,6 +236,7 @@ RECORDS = (
         latex=r"\exp",
         formula=lambda u, on: on.exp(u),
         reflection=lambda f, a: f**-1,
+        nonnegative=True,
         symbolic=sp.exp,
         numpy="np.exp",
         torch="torch.exp",
@@ -236,6 +246,7 @@ RECORDS = (
         name="softplus",
         latex=r"\operatorname{softplus}",
         formula=lambda u, on: on.log(1 + on.exp(u)),
+        nonnegative=True,
         reflection=lambda f, a: f - a,
         derivative=_sigma,
         numpy="np.logaddexp(0, u)",
@@ -257,6 +268,7 @@ RECORDS = (
         latex=r"\operatorname{hard\_sigmoid}",
         pieces=((ZERO, ZERO), (Fraction(1, 6), Fraction(1, 2)), (ZERO, ONE)),
         breaks=(Fraction(-3), Fraction(3)),
+        nonnegative=True,
         reflection=lambda f, a: -f + 1,
         numpy="np.clip(u / 6 + 0.5, 0, 1)",
         # The gradient of F.hardsigmoid has its 1/6 in single precision, for float64 too.

@@ -59,10 +59,10 @@ def cell(name: str) -> Cell:
 
     >>> cell("gru.pytorch").count(m=8, n=16)
     1248
-    >>> cell("rnn.keras")
+    >>> cell("gru.torch")
     Traceback (most recent call last):
-    gru_sym.lookup.UnknownCell: there is no cell rnn.keras in the catalogue; there are rnn.elman,
-    rnn.pytorch, and of keras gru.keras, gru.keras_reset_before, lstm.keras
+    gru_sym.lookup.UnknownCell: there is no cell gru.torch in the catalogue; did you mean
+    gru.pytorch?
 
     Raises `UnknownCell`, a `KeyError`, with the id that was meant or with what there is of its
     family and its library: never with the cell of another one as if it were the same.

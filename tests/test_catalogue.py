@@ -25,12 +25,14 @@ FORMULAS = {
     "gru.pytorch": 3 * (n**2 + n * m + 2 * n),
     "gru.keras": 3 * (n**2 + n * m + 2 * n),
     "gru.keras_reset_before": 3 * block,
+    "gru.keras_hard_sigmoid": 3 * block,
     "gru.merged": 3 * (n**2 + n * m) + 4 * n,
     "gru.flux": 3 * block,
     "minimal.mgu_flax": 2 * block + n,
     "lstm.textbook": 4 * block,
     "lstm.pytorch": 4 * block + 4 * n,
     "lstm.keras": 4 * block,
+    "lstm.cifg": 3 * block,
     "lstm.peephole": 4 * block + 3 * n,
     "lstm.projected": 4 * n * m + 4 * n * p + 8 * n + p * n,
     "rnn.elman": block,
@@ -56,7 +58,13 @@ def test_every_cell_has_a_title_and_a_source(name):
 
 
 # Where the reset gate acts, and which share of the old state z keeps, as printed by each source.
-RESET_BEFORE = ["gru.dey_salem", "gru.cho2014", "gru.answer", "gru.keras_reset_before"]
+RESET_BEFORE = [
+    "gru.dey_salem",
+    "gru.cho2014",
+    "gru.answer",
+    "gru.keras_reset_before",
+    "gru.keras_hard_sigmoid",
+]
 RESET_AFTER = ["gru.pytorch", "gru.keras", "gru.merged", "gru.flux", "gru.cho2014_v1"]
 
 
@@ -85,9 +93,9 @@ def test_unknown_ids_suggest_the_nearest():
         ("gru.lux", "there are gru.answer, "),
         ("gru.flax", "gru.pytorch, and of flax minimal.mgu_flax"),
         ("gru.dey_salem_4", "there are gru.answer, "),
-        ("rnn.keras", "there are rnn.elman, rnn.pytorch, and of keras gru.keras, gru.keras_reset"),
+        ("rnn.keras", "there are rnn.elman, rnn.pytorch, and of keras gru.keras, gru.keras_"),
         ("crnn.pytorch", "of pytorch there are gru.pytorch, lstm.pytorch, rnn.pytorch"),
-        ("keras", "of keras there are gru.keras, gru.keras_reset_before, lstm.keras"),
+        ("keras", "of keras there are gru.keras, gru.keras_"),
         ("nope", "there are gru.answer, "),
     ],
 )

@@ -213,7 +213,7 @@ def test_a_formula_keeps_its_condition():
     k = sp.Symbol("k")
     assert sp.expand(count.effective - (k * (m + n) - k**2 + n**2)) == 0
     assert count.certified and count.condition == "k is at most Min(m, n)"
-    assert "for k is at most Min(m, n)" in str(count)
+    assert "where k is at most Min(m, n)" in str(count)
 
 
 def test_a_bound_in_symbols_holds_at_all_sizes():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from gru_sym import Cell, Layer, cell, redundancy
 from gru_sym.certificates import effective_count, layers
 from gru_sym.certificates.all_sizes import FalseFamily
 from gru_sym.certificates.finding import Redundancy
-from gru_sym.certificates.gauge import gauges
+from gru_sym.certificates.gauge import _Search, gauges
 from gru_sym.certificates.reached import reached
 from gru_sym.certificates.rewritten import one_step
 from gru_sym.certificates.unrolled import UnrolledLayer
@@ -207,7 +208,7 @@ def test_the_exact_rank_agrees_where_the_theorem_speaks(name, options, formula, 
 def test_a_projected_lstm_whose_output_is_no_wider_than_its_memory():
     layer = Layer(cell("lstm.projected"))
     count = effective_count(layer)
-    assert count.certified and count.condition == "p at most n"
+    assert count.certified and count.condition == "p is at most n"
     assert sp.expand(count.effective - (4 * (n * p + n * m + n) + p * n)) == 0
     assert effective_count(layer, m=100, n=80, p=80).certified
     wide = effective_count(layer, m=100, n=80, p=81)
@@ -229,6 +230,8 @@ def test_no_formula_where_none_is_proved():
     high = effective_count(Layer(cell("gru.pytorch"), "L", bidirectional=True))
     assert sp.expand(high.redundant - 4 * n * sp.Symbol("L")) == 0
     assert effective_count(Layer(cell("rnn.pytorch"), "L"), L=2, m=99, n=100).redundant == 200
+    last = effective_count(Layer(cell("rnn.elman")), observed="last")
+    assert not last.certified and "whole sequence" in last.scope
     relu = effective_count(Layer(Cell("h' = relu(W @ x + U @ h + a + b)")), m=2, n=3)
     assert (relu.lower, relu.upper) == (0, relu.stored - 3)
 
@@ -333,8 +336,9 @@ def test_the_two_counterexamples():
         alone = effective_count(layer.cell, m=2, n=2)
         assert alone.certified and alone.effective == alone.stored
         count = effective_count(layer)
-        assert not count.certified and count.condition == "n at most 3*m"
+        assert not count.certified and count.condition == "n is at most 3*m"
         assert sp.expand(count.redundant - lost) == 0
+        assert effective_count(layer, steps=1).redundant == 0
         for size in (1, 2, 3):
             at = effective_count(layer, m=2, n=size)
             assert at.certified and at.stored - at.effective == lost.subs(n, size)
@@ -372,6 +376,22 @@ def test_a_gauge_that_moves_nothing_is_not_counted():
     sizes = {"m": 2, "n": 2}
     count = effective_count(layer, **sizes)
     assert count.lower == judged(layer, 4, sizes) <= count.upper
+
+
+def test_a_gauge_is_proved_and_must_move_what_is_reached():
+    linear, scaled = (
+        gauges(Cell(text), (state,))[0] for text, state in ((LINEAR, "s"), (SCALE, "c"))
+    )
+    for text, gauge in ((LINEAR, linear), (SCALE, scaled)):
+        search = _Search(Cell(text), gauge.states)
+        assert search.proves(gauge)
+        for turned in range(len(gauge.powers)):
+            powers = [(side, -e if i == turned else e) for i, (side, e) in enumerate(gauge.powers)]
+            assert not search.proves(replace(gauge, powers=tuple(powers)))
+    assert linear.is_free({"s": [[1, 0], [1, 1]]}) and not linear.is_free({"s": [[1, 2], [2, 4]]})
+    assert scaled.is_free({"c": [[1, 2], [2, 4]]}) and not scaled.is_free({"c": [[1, 0], [2, 0]]})
+    short = effective_count(Layer(Cell(LINEAR)), steps=2, m=1, n=3)
+    assert not short.certified and short.lower == 6 and short.upper == short.stored
 
 
 # Both sides are independent

@@ -340,6 +340,18 @@ def test_the_summary_of_an_error_is_one_line_whatever_it_quotes(odd):
         assert caught.value.summary.isprintable()
 
 
+def test_two_sides_that_contradict_each_other_are_told(run, monkeypatch):
+    from gru_sym.certificates import effective
+    from gru_sym.certificates.families import FalseFamily
+
+    def contradiction(*_, **__):
+        raise FalseFamily("the rank is 3, and 2 were left")
+
+    monkeypatch.setattr(effective, "effective_count", contradiction)
+    code, out, err = run("effective", "gru.pytorch")
+    assert (code, err) == (1, "") and "fault of gru_sym" in out and "the rank is 3" in out
+
+
 def test_a_file_whose_name_begins_like_an_option(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "-n.cell").write_text("h' = W @ x\n")

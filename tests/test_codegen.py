@@ -162,6 +162,7 @@ def test_without_the_checks_it_is_the_same_and_shorter(library):
     close(module["sequence"](parameters, x)[0], generate(c, library).sequence(parameters, x)[0])
     exec(source(Cell("h' = 0.5 * h"), library, checked=False), module)  # noqa: S102
     assert module["step"]({}, x[0], x[0])[0, 0] == 0.5 * x[0][0, 0]
+    assert "for name in SHAPES" not in source(Cell("h' = 0.5 * h"), library, checked=False)
 
 
 @pytest.mark.parametrize("text", [*(c.text for c in catalogue.values()), *ODD_CELLS.values()])

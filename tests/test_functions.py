@@ -94,6 +94,16 @@ def test_reflection_and_the_way_it_is_written(name):
 
 
 @every
+def test_signs_and_scales(name):
+    """What the normal form and the symmetries ask for, at points."""
+    record, f = FUNCTIONS[name], DEFINITIONS[name]
+    points = [mpmath.mpf(point) for point in POINTS]
+    assert record.nonnegative == all(f(point) >= 0 for point in points)
+    scaled = all(mpmath.almosteq(f(3 * point), 3 * f(point)) for point in points)
+    assert record.homogeneous == (scaled and name != "identity")
+
+
+@every
 def test_pieces_meet_at_the_breaks(name):
     record = FUNCTIONS[name]
     assert len(record.pieces) == (len(record.breaks) + 1 if record.breaks else 0)
@@ -238,5 +248,5 @@ def test_a_normal_form_is_as_deep_as_it_may_be_and_no_deeper(line, lines):
     ones = dict.fromkeys(c.size_names, 1)
     assert exact_rank(c, 1, **ones).proved
     for length in (lines + 1, 1_500):
-        with pytest.raises(ValueError, match="nests more than 80 functions and matrix products"):
+        with pytest.raises(ValueError, match="nested more than 80 deep"):
             effective_count(chain(length))

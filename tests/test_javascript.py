@@ -19,6 +19,7 @@ from test_codegen import ODD_CELLS, SIZES
 from test_functions import DEFINITIONS, POINTS
 
 from gru_sym import Cell, CellError, catalogue, cell
+from gru_sym.__main__ import main
 from gru_sym.codegen import generate, source
 from gru_sym.functions import FUNCTIONS
 
@@ -199,3 +200,8 @@ def test_it_shows_as_javascript():
     with pytest.raises(ValueError, match="no function 'sequence'"):
         text.function("sequence")
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_the_command_line_prints_it(capsys):
+    assert main(["code", "gru.pytorch", "--library", "javascript"]) == 0
+    assert capsys.readouterr().out == source(cell("gru.pytorch"), "javascript")

@@ -9,7 +9,7 @@ import torch
 from cells import cell_texts, random_arrays, run_text
 from hypothesis import given, settings
 
-from gru_sym import Cell, catalogue, cell
+from gru_sym import Cell, catalogue, cell, effective_count
 from gru_sym.certificates import redundancy
 from gru_sym.certificates.moves import Absorption, MixingFamily, ScalingFamily, ShiftFamily
 from gru_sym.libraries.pytorch import cell_names, cell_of, named_parameters, with_parameters
@@ -32,6 +32,9 @@ CATALOGUE = {
 @pytest.mark.parametrize("name", list(catalogue))
 def test_the_catalogue(name):
     assert sp.expand(redundancy(cell(name)).count() - CATALOGUE.get(name, 0)) == 0
+    count = effective_count(cell(name))
+    assert count.certified and count.scope.startswith("all sizes") and not count.condition
+    assert sp.expand(count.effective + CATALOGUE.get(name, 0) - count.stored) == 0
 
 
 OWN = [
@@ -134,6 +137,13 @@ def test_walking_along_a_family_of_a_real_layer(kind):
         after = with_parameters(module, {f"{name}_l0": a for name, a in moved.items()})(x)[0]
         # Four terms of order one are added in another order.
         torch.testing.assert_close(after, before, rtol=0, atol=1e-14)
+
+
+def test_a_formula_holds_where_each_family_has_its_directions():
+    """One mixing more and another one less: the sum alone would look right."""
+    c = Cell("v = W1 @ x + (W2 @ b) * (h * h)\nh' = W7 @ h + W8 @ (W9 @ v + (x - x)) + v")
+    found = redundancy(c)
+    assert not found.holds(k=2, n=3, m=4) and found.holds(k=1, n=3, m=3)
 
 
 def test_a_wrong_family_would_not_be_proved():

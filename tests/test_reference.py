@@ -22,6 +22,11 @@ def sigma(u: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-u))
 
 
+def hard(u: np.ndarray) -> np.ndarray:
+    """Keras 3's hard sigmoid."""
+    return np.clip((u + 3) / 6, 0, 1)
+
+
 def affine(a: Arrays, kernel: str, recurrent: str, *biases: str) -> np.ndarray:
     return a[kernel] @ a["x"] + a[recurrent] @ a["h"] + sum(a[b] for b in biases)
 
@@ -94,6 +99,11 @@ def peephole(a: Arrays) -> np.ndarray:
     return sigma(o + a["p_o"] * new) * tanh(new)
 
 
+def coupled(a: Arrays) -> np.ndarray:
+    f, o, g = (affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "foc")
+    return sigma(o) * tanh(tanh(g) + sigma(f) * (a["c"] - tanh(g)))
+
+
 def pytorch_lstm(a: Arrays) -> np.ndarray:
     return lstm(*(affine(a, f"W_i{k}", f"W_h{k}", f"b_i{k}", f"b_h{k}") for k in "ifgo"), a)
 
@@ -114,12 +124,18 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
         sigma(affine(a, "W_z", "U_z", "b_z")),
         before(a, sigma(affine(a, "W_r", "U_r", "b_r")), "W_h", "U_h", "b_h"),
     ),
+    "gru.keras_hard_sigmoid": lambda a: keep(
+        a,
+        hard(affine(a, "W_z", "U_z", "b_z")),
+        before(a, hard(affine(a, "W_r", "U_r", "b_r")), "W_h", "U_h", "b_h"),
+    ),
     "gru.pytorch": pytorch,
     "gru.merged": lambda a: merged(a, "b_in", "b_hn"),
     "gru.flux": lambda a: merged(a, "b_n", ""),
     "minimal.mgu_flax": mgu,
     "lstm.textbook": lambda a: lstm(*(affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "ifco"), a),
     "lstm.keras": lambda a: lstm(*(affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "ifco"), a),
+    "lstm.cifg": coupled,
     "lstm.pytorch": pytorch_lstm,
     "lstm.projected": lambda a: a["W_hr"] @ pytorch_lstm(a),
     "lstm.peephole": peephole,

@@ -1,11 +1,12 @@
 """Which parameters of a cell are redundant, proved from both sides.
 
-From above: `normal` writes the equations in normal form (with `polynomials`), `sites` reads what
-multiplies which data, `absorption` and `symmetry` find families of redundant directions, `families`
-proves them and walks along them, `finding` puts it together. From below: `exact_rank` finds a rank
-over a prime field (`prime_field`, `field_values`; `real_values` for kinks), `unrolled` that of a
-whole layer, `all_sizes` carries it from a few sizes to all. `effective` lays both sides beside each
-other.
+From above: `sites` reads from the normal form what multiplies which data; `absorption`, `shifts`
+and `symmetry` look for directions that change nothing; `families` says what a family is and proves
+it, `moves` has the kinds, `finding` puts it together. From below: `independence` has the theorem,
+`system` and `exact_rank` find a rank over a prime field, `locality`, `fixing`, `lowrank` and
+`all_sizes` carry it from a few sizes to all. `effective` lays both sides beside each other.
+Layers: `unrolled` finds the rank along a sequence, `reached` (with `units`) and `rewritten` say
+when a layer loses what its cell loses, `gauge` what more it loses, `layers` puts it together.
 """
 
 from gru_sym.certificates.effective import EffectiveCount, effective_count

@@ -67,7 +67,7 @@ class EffectiveCount:
         return not isinstance(self.stored, int)
 
     def __str__(self) -> str:
-        where = f" for {self.condition}" if self.condition else ""
+        where = f" where {self.condition}" if self.condition else ""
         if self.certified:
             return f"{self.effective} of {self.stored} parameters count{where} ({self.scope})"
         bounds = f"between {self.lower} and {self.upper}" if self.lower else f"at most {self.upper}"

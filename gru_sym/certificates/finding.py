@@ -61,14 +61,14 @@ class Redundancy:
 
     def holds(self, **sizes: SizeValue) -> bool:
         """Whether the formula of `count()` holds at these sizes."""
-        exact = sp.Add(*(f.exact - f.count for f in self.families))
-        return bool(self.cell.evaluate(exact, sizes) == 0)
+        differences = (f.exact - f.count for f in self.families)
+        return all(self.cell.evaluate(each, sizes) == 0 for each in differences)
 
     @property
     def condition(self) -> str:
         """What the sizes must fulfil for the formula of `count()`; empty if it always holds."""
         mixings = [f for f in self.families if isinstance(f, MixingFamily)]
-        return "; ".join(dict.fromkeys(f.condition for f in mixings))
+        return ", ".join(dict.fromkeys(f.condition for f in mixings))
 
     @property
     def table(self) -> Table:

@@ -259,7 +259,7 @@ def _holds(bound: Bound, sizes: dict[str, Any]) -> bool | None:
 def _conditions(bounds: list[Bound], sizes: dict[str, Any]) -> str:
     """The bounds that are left open, in words."""
     left = (bound for bound in bounds if _holds(bound, sizes) is None)
-    return ", ".join(dict.fromkeys(f"{small} at most {large}" for small, large in left))
+    return ", ".join(dict.fromkeys(f"{small} is at most {large}" for small, large in left))
 
 
 def _unrolled(
@@ -294,7 +294,7 @@ def _unrolled(
             )
             upper -= int(number)
             names = " and ".join(_named(*whole.places[s], layer) for s in gauge.states)
-            scope += f"; {number} redundant ones are other coordinates of the hidden {names}"
+            scope += f"; of the redundant, {number} are other coordinates of the hidden {names}"
     if lower < upper:
         scope = "no family explains the difference"
     return EffectiveCount(stored, lower, upper, scope, found)

@@ -20,12 +20,13 @@ from math import lcm
 import sympy as sp
 
 from gru_sym.certificates.sites import Site
+from gru_sym.functions import FUNCTIONS
 from gru_sym.normal.exponents import functions_of
 from gru_sym.normal.polynomials import Function, Polynomial, Product, Symbol, Term
 
 ROWS, COLUMNS, WHOLE = "rows", "columns", "whole"
 
-HOMOGENEOUS = frozenset(["relu"])
+HOMOGENEOUS = frozenset(name for name, f in FUNCTIONS.items() if f.homogeneous)
 """The functions with f(t a) = t f(a) for positive t."""
 
 

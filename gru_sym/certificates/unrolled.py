@@ -158,7 +158,8 @@ class _Walk:
         for step, values in enumerate(sequence):
             data = self._step(step, {INPUT: values, **data})
             outputs.append(data[cell.output])
-            for state, vector in data.items():
+            # Only states at common parameters say what is reached.
+            for state, vector in data.items() if self.derivatives else ():
                 met = self.map.reached.setdefault((self.level, self.direction, state), [])
                 met.append([entry.value for entry in vector])
         return outputs

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gru_sym.cells import Cell
 from gru_sym.cli.arguments import CELL_HELP, BadInput
+from gru_sym.cli.streams import printable, tell
 from gru_sym.language.errors import CellError
 from gru_sym.language.parser import MAX_TEXT
 from gru_sym.layers import Layer
@@ -17,7 +18,14 @@ from gru_sym.lookup import UnknownCell, catalogue
 
 
 def read_cell(argument: str) -> Cell:
-    """The cell that an argument of the command line means."""
+    """The cell that an argument of the command line means; what its text may not mean is told."""
+    cell = _read(argument)
+    for note in cell.notes:
+        tell(sys.stderr, f"{printable(cell.name)}: {note}")
+    return cell
+
+
+def _read(argument: str) -> Cell:
     if not argument:
         raise BadInput(f"CELL is empty; it is {CELL_HELP}")
     if argument == "-":
@@ -57,6 +65,18 @@ def _decode(raw: bytes, name: str) -> str:
 
 def sizes_given(options: argparse.Namespace, whole: Layer | Cell) -> dict[str, int]:
     """The sizes given, checked to be all or none of those the count needs, and no others."""
+    sizes = some_sizes(options, whole)
+    missing = [name for name in whole.size_names if name not in sizes]
+    if sizes and missing:
+        how = ", ".join(
+            f"-{name} SIZE" if name in ("m", "n") else f"--set {name}=SIZE" for name in missing
+        )
+        raise BadInput(f"{_name(whole)} also needs {how}")
+    return sizes
+
+
+def some_sizes(options: argparse.Namespace, whole: Layer | Cell) -> dict[str, int]:
+    """The sizes given, each once, and each one that the count has."""
     given = [("m", options.m), ("n", options.n), *options.set]
     sizes: dict[str, int] = {}
     for name, value in given:
@@ -65,15 +85,12 @@ def sizes_given(options: argparse.Namespace, whole: Layer | Cell) -> dict[str, i
         if name in sizes:
             raise BadInput(f"the size {name} is given twice")
         sizes[name] = value
-    owner = whole.name if isinstance(whole, Cell) else whole.cell.name
-    missing = [name for name in whole.size_names if name not in sizes]
-    if sizes and missing:
-        how = ", ".join(
-            f"-{name} SIZE" if name in ("m", "n") else f"--set {name}=SIZE" for name in missing
-        )
-        raise BadInput(f"{owner} also needs {how}")
     # Here, and not where the sizes are used: there a name might be that of another argument.
     for name in sizes.keys() - {*whole.size_names}:
         known = ", ".join(whole.size_names) or "fixed"
-        raise BadInput(f"{owner} has no size {name}; its sizes are {known}")
+        raise BadInput(f"{_name(whole)} has no size {name}; its sizes are {known}")
     return sizes
+
+
+def _name(whole: Layer | Cell) -> str:
+    return whole.name if isinstance(whole, Cell) else whole.cell.name

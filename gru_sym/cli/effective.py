@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gru_sym.cells import Cell
 from gru_sym.cli.arguments import (
     Commands,
+    Unsound,
     add_cell,
     add_json,
     add_layers,
@@ -36,6 +37,15 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> str:
     """The effective count, for which sizes it is proved, and what is redundant."""
+    from gru_sym.certificates.families import FalseFamily
+
+    try:
+        return _answer(options)
+    except FalseFamily as error:
+        raise Unsound(f"a fault of gru_sym, please report this cell: {error}") from error
+
+
+def _answer(options: argparse.Namespace) -> str:
     from gru_sym.certificates.effective import effective_count
 
     cell = read_cell(options.cell)

@@ -40,6 +40,7 @@ def run(options: argparse.Namespace) -> str:
             "cell": cell.name,
             "title": cell.title,
             "sources": list(cell.sources),
+            "notes": list(cell.notes),
             "equations": cell.text,
             "formula": str(cell.count()),
             "factored": factored(cell.count()),

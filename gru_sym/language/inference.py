@@ -35,7 +35,7 @@ from gru_sym.language.unification import Dimension, Equalities, Size
 
 INPUT_SIZE, STATE_SIZE, FREE_SIZE = "m", "n", "k"
 
-NO_SIZES = frozenset("self cell by steps observed target seed states".split())
+NO_SIZES = frozenset("self cell layer by parameters steps observed expected seed states".split())
 """Names of other arguments in functions that take sizes by name."""
 
 READ_OTHERWISE = frozenset(sympy.__all__).union(

@@ -17,7 +17,7 @@ from gru_sym.normal.polynomials import Factor, Function, Polynomial, Symbol, Ter
 MAX_POWER = 60
 """Up to which power exp(k a) is written as exp(a)**k."""
 
-NONNEGATIVE = frozenset({"sigmoid", "hard_sigmoid", "relu", "softplus", "exp"})
+NONNEGATIVE = frozenset(name for name, f in FUNCTIONS.items() if f.nonnegative)
 """The functions without negative values."""
 
 

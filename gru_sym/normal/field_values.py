@@ -14,7 +14,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from gru_sym.functions import FUNCTIONS
-from gru_sym.normal.exponents import Exponents
+from gru_sym.normal.exponents import SMOOTH, Exponents
 from gru_sym.normal.polynomials import (
     Factor,
     Function,
@@ -41,6 +41,8 @@ class Dual:
 
 ZERO = Dual(0)
 """What is 0 by its formula, and not by its numbers: recognised by identity."""
+
+UNIT = Dual(1)
 
 Key = tuple[Polynomial, int, int]
 """The argument of a function, with the row and column of an entry."""
@@ -124,36 +126,38 @@ class FieldValues:
         self.kinked: dict[tuple[str, Key], Dual] = {}
         self._known: dict[tuple[Factor, int, int], Dual] = {}
         self._exponentials: dict[tuple[int, int, int], int] = {}
-        self._terms: dict[Polynomial, list[tuple[Dual, Term]]] = {}
+        self._sums: dict[Key, Dual] = {}
 
     def polynomial(self, polynomial: Polynomial, row: int, column: int = 0) -> Dual:
         """One entry of a polynomial."""
-        if polynomial not in self._terms:
-            self._terms[polynomial] = [(Dual(residue(q)), term) for term, q in polynomial.terms]
-        terms = self._terms[polynomial]
-        return _sum((scale, self.term(term, row, column)) for scale, term in terms)
+        key = (polynomial, row, column)
+        if key not in self._sums:
+            terms = _scaled_terms(polynomial)
+            self._sums[key] = _sum((scale, self.term(term, row, column)) for scale, term in terms)
+        return self._sums[key]
 
     def term(self, term: Term, row: int, column: int) -> Dual:
         """One entry of a term: the product rule."""
-        if any(isinstance(f, Symbol) and self.factor(f, row, column) is ZERO for f, _ in term):
-            return ZERO  # before its other factors are computed, on which it does not depend
-        product = Dual(1)
+        product = None
         for factor, exponent in _in_order(term):  # which factors are met is no chance
             entry = self.factor(factor, row, column)
             if entry is ZERO and exponent > 0:
                 return ZERO
-            product = _sum([(product, _power(entry, exponent))])
-        return product
+            power = _power(entry, exponent)
+            product = power if product is None else _sum([(product, power)])
+        return UNIT if product is None else product
 
     def factor(self, factor: Factor, row: int, column: int) -> Dual:
         """One entry of a factor; a scalar is the same at every row."""
         if factor.scalar:
             row = column = 0
-        if isinstance(factor, Symbol):
-            return self.entries(factor.name, row, column)
         key = (factor, row, column)
         if key not in self._known:
-            self._known[key] = self._compute(factor, row, column)
+            self._known[key] = (
+                self.entries(factor.name, row, column)
+                if isinstance(factor, Symbol)
+                else self._compute(factor, row, column)
+            )
         return self._known[key]
 
     def _compute(self, factor: Function | Product, row: int, column: int) -> Dual:
@@ -179,20 +183,19 @@ class FieldValues:
                     argument, residue(slope) * argument.value + residue(intercept), residue(slope)
                 )
             return Dual(residue(intercept)) if intercept else ZERO
+        if factor.function not in SMOOTH:
+            raise ValueError(
+                f"{factor.function} is not an exponential or linear on pieces: no exact rank"
+            )
         exponential = self._exponential(factor.argument, row, column)
         s = exponential * inverse(1 + exponential) % PRIME
-        match factor.function:
-            case "sigmoid":
-                return _chain(argument, s, s * (1 - s))
-            case "exp":
-                return _chain(argument, exponential, exponential)
-            case "softplus":
-                logarithm = _chain(argument, self.draw("softplus", key, argument.varies), s)
-                self.independents["softplus", key] = logarithm
-                return logarithm
-        raise ValueError(
-            f"{factor.function} is not an exponential or linear on pieces: no exact rank"
-        )
+        if factor.function == "sigmoid":
+            return _chain(argument, s, s * (1 - s))
+        if factor.function == "exp":
+            return _chain(argument, exponential, exponential)
+        logarithm = _chain(argument, self.draw("softplus", key, argument.varies), s)
+        self.independents["softplus", key] = logarithm
+        return logarithm
 
     def _exponential(self, argument: Polynomial, row: int, column: int) -> int:
         """exp(argument), as a product of powers of the exponentials of the basis."""
@@ -219,7 +222,13 @@ class FieldValues:
 
 @lru_cache(maxsize=4096)
 def _in_order(term: Term) -> list[tuple[Factor, int]]:
-    return sorted(term, key=lambda pair: pair[0].key)
+    """Names first: where one is 0, nothing else is computed."""
+    return sorted(term, key=lambda pair: (not isinstance(pair[0], Symbol), pair[0].key))
+
+
+@lru_cache(maxsize=4096)
+def _scaled_terms(polynomial: Polynomial) -> list[tuple[Dual, Term]]:
+    return [(Dual(residue(number)), term) for term, number in polynomial.terms]
 
 
 def _chain(argument: Dual, value: int, slope: int) -> Dual:

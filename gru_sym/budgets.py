@@ -1,0 +1,179 @@
+"""`budget`: the largest size whose count stays within a number of parameters; `match`: as another.
+
+A count is a polynomial in the size that is sought, with exact coefficients, so the search halves an
+interval of integers of any length and never tries one size after the other.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import sympy as sp
+
+from gru_sym.cells import Cell, evaluate
+from gru_sym.certificates.effective import effective_count
+from gru_sym.layers import Layer
+
+By = Literal["stored", "effective"]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The largest size that a budget allows, and the next one, which it does not.
+
+    Attributes
+    ----------
+    size : the name of the size that was sought, mostly "n".
+    n, count : its largest value within the budget, and how many parameters there are then.
+    next_n, next_count : the next value, and its number of parameters.
+    parameters : the budget.
+    sizes : the sizes that were given.
+    """
+
+    size: str
+    n: int
+    count: int
+    next_n: int
+    next_count: int
+    parameters: int
+    sizes: Mapping[str, int]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.size} = {self.n}: {self.count} parameters\n"
+            f"{self.size} = {self.next_n}: {self.next_count} parameters, "
+            f"more than {self.parameters}"
+        )
+
+
+def budget(whole: Cell | Layer, /, parameters: int, by: By = "stored", **sizes: int) -> Budget:
+    """The largest hidden size n with at most so many parameters.
+
+    >>> from gru_sym import Layer, cell
+    >>> print(budget(cell("gru.pytorch"), parameters=100_000, m=28))
+    n = 168: 99792 parameters
+    n = 169: 100893 parameters, more than 100000
+    >>> budget(Layer(cell("lstm.keras"), "L"), parameters=10**6, m=28, n=100).n
+    12
+
+    Parameters
+    ----------
+    whole : a cell or a layer.
+    parameters : the budget, a positive integer of any length.
+    by : "stored", all parameters, or "effective", those that count (`effective_count`).
+    sizes : a number for each size but the one sought. This is n; with n given, the one left, which
+        may be the number of layers.
+
+    Raises
+    ------
+    ValueError : if not even the size 1 fits; if more than one size is left, or none; if the count
+        does not grow with it; for "effective", if no formula is proved for all sizes.
+    """
+    if isinstance(parameters, bool) or not hasattr(parameters, "__index__") or parameters < 1:
+        raise ValueError(f"parameters must be a positive integer, not {parameters!r}")
+    parameters, name = operator.index(parameters), _cell(whole).name
+    sizes = _numbers(whole, sizes)
+    size = _sought(whole, sizes)
+    count = _counting(_formula(whole, sizes, by), size, name)
+    if count(1) > parameters:
+        raise ValueError(
+            f"{name} has at least {count(1)} parameters, at {size} = 1; "
+            f"that is more than {parameters}"
+        )
+    fits, too_large = 1, 2
+    while count(too_large) <= parameters:
+        fits, too_large = too_large, 2 * too_large
+    while too_large - fits > 1:
+        middle = (fits + too_large) // 2
+        fits, too_large = (middle, too_large) if count(middle) <= parameters else (fits, middle)
+    return Budget(size, fits, count(fits), too_large, count(too_large), parameters, sizes)
+
+
+def match(whole: Cell | Layer, other: Cell | Layer, /, by: By = "stored", **sizes: int) -> Budget:
+    """The largest n at which one cell has at most as many parameters as another.
+
+    >>> from gru_sym import cell
+    >>> gru = match(cell("gru.pytorch"), cell("lstm.pytorch"), m=28, n=128)
+    >>> gru.n, gru.count, gru.parameters
+    (149, 80013, 80896)
+
+    Parameters
+    ----------
+    whole : the cell or layer whose n is sought.
+    other : the one with the number of parameters to reach.
+    by : "stored" or "effective", for both.
+    sizes : all sizes of the other; those that both have, but n, are the same in both. Sizes that
+        only the first has are given beside them.
+
+    Raises `ValueError` as `budget` does.
+    """
+    theirs = {name: size for name, size in sizes.items() if name in other.size_names}
+    ours = {name: size for name, size in sizes.items() if name in whole.size_names and name != "n"}
+    for name in sizes.keys() - {*theirs, *ours}:
+        raise ValueError(f"neither {_cell(whole).name} nor {_cell(other).name} has a size {name}")
+    for name in other.size_names:
+        if name not in theirs:
+            raise ValueError(f"{_cell(other).name} also needs the size {name}")
+    number = _formula(other, _numbers(other, theirs), by)
+    return budget(whole, int(number), by, **ours)
+
+
+def _cell(whole: Cell | Layer) -> Cell:
+    return whole.cell if isinstance(whole, Layer) else whole
+
+
+def _numbers(whole: Cell | Layer, sizes: Mapping[str, int]) -> dict[str, int]:
+    """The sizes given, each checked to be a size of this one and a positive integer."""
+    numbers = {}
+    for size, value in sizes.items():
+        number = evaluate(sp.Symbol(size), {size: value}, whole.size_names, _cell(whole).name)
+        if not isinstance(number, int):
+            raise ValueError(f"{size} must be a positive integer, not {value!r}")
+        numbers[size] = number
+    return numbers
+
+
+def _sought(whole: Cell | Layer, sizes: Mapping[str, int]) -> str:
+    """The name of the size that is sought: n, or the only one that is not given."""
+    name = _cell(whole).name
+    left = [size for size in whole.size_names if size not in sizes]
+    if not left:
+        raise ValueError(f"{name} has no size that is left to choose")
+    sought = "n" if "n" in left else left[0]
+    for size in left:
+        if size != sought:
+            raise ValueError(f"{name} also needs the size {size}")
+    if isinstance(whole, Layer) and whole.share_layers and sought == str(whole.num_layers):
+        raise ValueError(f"the count of {sought} layers that share parameters is no one formula")
+    return sought
+
+
+def _formula(whole: Cell | Layer, sizes: Mapping[str, int], by: By) -> sp.Expr:
+    """The count in the symbols that are left."""
+    if isinstance(whole, Layer) and (layers := sizes.get(str(whole.num_layers))):
+        sizes = {size: value for size, value in sizes.items() if size != str(whole.num_layers)}
+        whole = replace(whole, num_layers=layers)
+    if by == "stored":
+        return sp.sympify(whole.count(**sizes))
+    if by != "effective":
+        raise ValueError(f'parameters are counted by "stored" or by "effective", not by {by!r}')
+    found, name = effective_count(whole), _cell(whole).name
+    if not found.certified or found.condition:
+        why = f"its formula has a condition, {found.condition}" if found.certified else found.scope
+        raise ValueError(
+            f"a budget needs an effective count that is proved for all sizes, and that of {name} "
+            f"is not: {why}"
+        )
+    return sp.sympify(evaluate(sp.sympify(found.effective), sizes, whole.size_names, name))
+
+
+def _counting(formula: sp.Expr, size: str, name: str) -> Callable[[int], int]:
+    """A count as a function of one size, which grows from 1 on."""
+    polynomial = sp.Poly(formula, sp.Symbol(size))
+    growth = (polynomial.shift(2) - polynomial.shift(1)).all_coeffs()
+    if min(growth) < 0 or not any(growth):  # no negative coefficient: positive at 0, 1, 2, ...
+        raise ValueError(f"the count of {name} does not grow with {size}")
+    return lambda value: int(polynomial.eval(value))
