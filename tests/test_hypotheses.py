@@ -324,7 +324,7 @@ def test_how_many_steps_the_theorems_need():
     assert UnrolledLayer(layer, 1, "sequence", {"m": 2, "n": 2}).rank() < 8
     assert "whole sequence" in str(layers._proved(layer, 4, "last", {}))
     linear = Layer(Cell("h' = A @ h + B @ x"))
-    assert layers._proved(linear, 3, "sequence", {}).condition == "n at most 2*m"
+    assert layers._proved(linear, 3, "sequence", {}).condition == "n is at most 2*m"
     assert "at most" in str(layers._proved(linear, 3, "sequence", {"m": 1, "n": 3}))
     hidden = Layer(Cell("c' = tanh(W @ x + U @ c)\nh' = V @ h + c'"))
     assert layers._theorem(hidden).steps == reached.reached(hidden.cell).steps + 2
