@@ -282,3 +282,9 @@ def test_a_constant_in_disguise_is_not_counted():
     c = Cell("h' = v * sigmoid(softplus(W @ x)) * (2 - sigmoid(W @ x))")
     assert effective_count(c, m=1, n=1).lower <= 1
     assert not effective_count(c).certified
+
+
+@pytest.mark.parametrize("option", [{"steps": 4}, {"observed": "last"}])
+def test_an_option_of_layers_is_refused_for_a_cell(option):
+    with pytest.raises(ValueError, match="is an option of a layer"):
+        effective_count(cell("gru.pytorch"), m=2, n=2, **option)
