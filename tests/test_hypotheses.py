@@ -21,7 +21,12 @@ from gru_sym import Cell, Layer, cell, effective_count, redundancy
 from gru_sym.certificates import absorption, effective, finding, layers, reached
 from gru_sym.certificates.exact_rank import exact_rank
 from gru_sym.certificates.families import FalseFamily, Family
-from gru_sym.certificates.moves import ScalingFamily, ShiftFamily
+from gru_sym.certificates.fixing import rules
+from gru_sym.certificates.locality import rows_vanish
+from gru_sym.certificates.lowrank import multiplied_out
+from gru_sym.certificates.moves import MixingFamily, ScalingFamily, ShiftFamily
+from gru_sym.certificates.symmetry import Mixing
+from gru_sym.certificates.system import System
 from gru_sym.certificates.unrolled import UnrolledLayer
 from gru_sym.normal.exponents import Exponents
 from gru_sym.normal.polynomials import ONE as EMPTY
@@ -63,6 +68,8 @@ CELLS = [
     ("h' = sigmoid(U @ sigmoid(b)) * h + U @ x", NOT, RUNS),
     ("h' = U @ (h * (V @ b)) + U @ (h * h) + V @ x", NOT, RUNS),
     ("u: 2\nu = sigmoid(B @ x + b)\nh' = A @ u + h", ALL, "m = 1, n = 1"),
+    ("y: 4\ny = B @ ((C @ x) * (D @ h))\nh' = A @ (s * y)", NOT, RUNS),
+    ("h' = A @ tanh(b * (sigmoid(W) @ tanh(x)) + B @ h)", NOT, VARIES),
     # Means over two values: once in a term, of functions with an exponential of their own.
     ("h' = silu(A @ tanh(B @ x + C @ h))", HERE, RUNS),
     ("h' = A @ exp(B @ x) + D @ exp(-(B @ x))", HERE, RUNS),
@@ -108,6 +115,28 @@ def test_a_hypothesis(text, verdict, phrase):
     found = judge(text, "by hand", points=3)
     assert not found.wrong
     assert (found.verdict, phrase in found.scope) == (verdict, True), found.scope
+
+
+def test_sums_within_sums_vanish_with_their_parameters():
+    """sigmoid(W) @ sigmoid(x) is n / 4 where W and x are 0, whatever stands in front of it."""
+    assert not rows_vanish(System.of(Cell("h' = sigmoid(C @ (sigmoid(W) @ sigmoid(x)) + h)")))
+    assert rows_vanish(System.of(Cell("h' = sigmoid(C @ (W @ sigmoid(x)) + h)")))
+
+
+def test_a_kernel_of_low_rank_stands_for_its_factors_only_where_these_occur_nowhere_else():
+    pair = [Mixing(("A",), ("B",))]
+    assert multiplied_out(System.of(Cell("h' = tanh(A @ (B @ x))")), pair) is not None
+    assert multiplied_out(System.of(Cell("h' = tanh(A @ (B @ x)) + sigmoid(A) @ b")), pair) is None
+
+
+def test_only_parameters_of_the_system_are_held_fixed():
+    """A is moved by the scaling, but it is a factor of a kernel now."""
+    found = redundancy(Cell("h' = s * (A @ (B @ x)) + (U @ h) * (A @ (B @ x))"))
+    scalings = [f for f in found.families if not isinstance(f, MixingFamily)]
+    mixings = [f.mixing for f in found.families if isinstance(f, MixingFamily)]
+    system = multiplied_out(System.of(found.cell), mixings)
+    for rule in rules(scalings, system):
+        assert {fixed.parameter for fixed in rule} <= set(system.parameters)
 
 
 # --------------------------------------------------- nothing is certified against what is computed
