@@ -284,6 +284,8 @@ def test_the_same_function_for_all_units_reaches_no_generic_state():
         ("z = sigmoid(u @ h + b)\nh' = z * h + tanh(W @ x)\nz: 1", "generic"),
         ("z = sigmoid(U @ h + b)\nh' = z * tanh(W @ x) * sigmoid(b)", "generic"),
         ("h' = s * h + W @ x\ns: 1", "generic"),
+        ("s = v @ x\nh' = tanh(s + b)\ns: 1", "generic"),
+        ("s = v @ x\nh' = sigmoid(s + a) * sigmoid(s + b)\ns: 1", "generic"),
         ("h' = A @ h + b", "generic"),
         ("h' = h * h + W @ x", "generic"),
         ("h' = exp(1) * tanh(W @ x + U @ h) + softplus(0) * h", "softplus and exp"),
