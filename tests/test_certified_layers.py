@@ -447,3 +447,16 @@ def test_the_same_certificate_under_every_hash_seed():
         for seed in "12"
     }
     assert len(said) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("h' = v * sigmoid(softplus(W @ x)) * (2 - sigmoid(W @ x)) + U @ h", "to be independent"),
+        ("h' = a * softplus(0) * h + exp(1) * b + W @ x", "softplus and exp at numbers"),
+    ],
+)
+def test_a_rank_along_a_sequence_needs_independent_functions(text, reason):
+    """W counts for nothing in the first: the product is 1, which random values do not know."""
+    count = effective_count(Layer(Cell(text)), m=1, n=1)
+    assert (count.lower, count.certified, reason in count.scope) == (0, False, True), count
