@@ -46,8 +46,10 @@ def entries(
 
 
 def rules(families: Sequence[Family], system: System) -> Iterator[Rule]:
-    """Choices with as many entries as the families have directions; simple ones come first."""
-    known = frozenset(system.parameters)
+    """Choices with as many entries as the families have directions; simple ones come first.
+
+    Every family has witnesses of its own, so no parameter is chosen twice.
+    """
     certain: list[Fixed] = []
     options: list[list[Fixed]] = []
     for family in families:
@@ -63,10 +65,7 @@ def rules(families: Sequence[Family], system: System) -> Iterator[Rule]:
     for choice in sorted(
         choices, key=lambda c: sum(1 for f in c for _ in f.anchors(system.shapes))
     ):
-        rule = (*certain, *choice)
-        names = [fixed.parameter for fixed in rule]
-        if len(set(names)) == len(names) and known.issuperset(names):
-            yield rule
+        yield (*certain, *choice)
 
 
 def _side(side: Side, shapes: Mapping[str, Shape]) -> Fixed:
