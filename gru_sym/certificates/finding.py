@@ -225,8 +225,7 @@ def _shifts(elimination: Elimination, movable: tuple[str, ...]) -> Iterator[Fami
 def _symmetries(
     elimination: Elimination, states: Iterable[Polynomial], movable: tuple[str, ...]
 ) -> Iterator[Family]:
-    sizes = elimination.sizes
-    found = symmetries(elimination.remaining, states, frozenset(movable), sizes.scalars)
+    found = symmetries(elimination.remaining, states, frozenset(movable))
     for symmetry in found:
         if isinstance(symmetry, Mixing):
             yield _mixing(elimination, symmetry, witnesses(symmetry, found))

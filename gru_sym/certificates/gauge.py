@@ -16,33 +16,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from math import lcm
 
 import sympy as sp
 
 from gru_sym.algebra import size_expression
 from gru_sym.cells import Cell
+from gru_sym.certificates.symmetry import (
+    COLUMNS,
+    ROWS,
+    WHOLE,
+    Meeting,
+    Side,
+    inner_spaces,
+    meetings_of,
+    solutions,
+    wholes,
+)
 from gru_sym.language.unification import Size
 from gru_sym.normal.exponents import functions_of
 from gru_sym.normal.form import Linear, normal_form, substitute
 from gru_sym.normal.polynomials import (
     INVERSE,
-    Function,
     Polynomial,
-    Product,
-    Symbol,
     Term,
     matrix_product,
 )
 from gru_sym.normal.prime_field import Echelon
-
-ROWS, COLUMNS, WHOLE = "rows", "columns", "whole"
-
-Side = tuple[str, str]
-"""A parameter or a hidden state, and its rows, its columns, or the whole of it."""
-
-Meeting = tuple[tuple[Side, int], ...]
-"""The sides that share an index in a term, with exponents."""
 
 READER = "[reader]"
 """A kernel that reads a next state from outside."""
@@ -58,15 +57,14 @@ class Gauge:
     parameters : what moves with them.
     kind : "unit", a factor for each unit; "number", one for all; "similarity", any matrix.
     count : how many directions it has, in the sizes of the cell.
-    powers : of E, at the sides of what moves.
+    powers : of E, at the sides of what moves, states among them.
     """
 
     states: tuple[str, ...]
     parameters: tuple[str, ...]
     kind: str
     count: sp.Expr
-
-    powers: tuple[tuple[Side, int], ...] = ()
+    powers: Meeting = ()
 
     def is_free(self, reached: Mapping[str, list[list[int]]]) -> bool:
         """Whether no E but 0 is 0 at all the states that are reached, given as residues."""
@@ -122,7 +120,7 @@ class _Search:
         """Scalings of hidden states beyond those that are known."""
         scaled = [self.forms[state] * self.symbol(state) ** -1 for state in self.hidden]
         terms = _terms([*self.seen, *scaled])
-        meetings = [m for t in terms for m in ([tuple(_wholes(t))] if whole else _meetings(t))]
+        meetings = [m for t in terms for m in ([tuple(wholes(t))] if whole else meetings_of(t))]
         done = {state for g in known if g.kind == "similarity" for state in g.states}
         sides = [
             side
@@ -130,7 +128,7 @@ class _Search:
             if side[0] in self.movable - done and self._size(side) != 1
         ]
         basis = [self._shadow(gauge.powers) for gauge in known]
-        for powers in _solutions(meetings, sides):
+        for powers in solutions(meetings, sides):
             shadow = self._shadow(powers)
             if sp.Matrix([*basis, shadow]).rank() == len(basis) + 1:
                 gauge = self._gauge(powers, whole)
@@ -141,14 +139,14 @@ class _Search:
     def _size(self, side: Side) -> Size | None:
         """The size that an axis has; None for a whole."""
         axes = {ROWS: 0, COLUMNS: 1}
-        return self.shapes[side[0]][axes[side[1]]] if side[1] in axes else None
+        return self.shapes[side.parameter][axes[side.side]] if side.side in axes else None
 
-    def _shadow(self, powers: Iterable[tuple[Side, int]]) -> list[int]:
+    def _shadow(self, powers: Meeting) -> list[int]:
         """What a scaling does to the hidden states."""
         moved = {name: power for (name, _), power in powers}
         return [moved.get(state, 0) for state in self.hidden]
 
-    def _gauge(self, powers: tuple[tuple[Side, int], ...], whole: bool) -> Gauge:
+    def _gauge(self, powers: Meeting, whole: bool) -> Gauge:
         moved = {name for (name, _), _ in powers}
         states = tuple(state for state in self.hidden if state in moved)
         rows = self.shapes[states[0]][0] if states else 1
@@ -161,7 +159,7 @@ class _Search:
         moved: set[str],
         kind: str,
         count: sp.Expr,
-        powers: tuple[tuple[Side, int], ...],
+        powers: Meeting,
     ) -> Gauge:
         parameters = tuple(name for name in self.cell.program.parameters if name in moved)
         return Gauge(states, parameters, kind, count, powers)
@@ -177,26 +175,15 @@ class _Search:
             for state in self.hidden
             if self.shapes[state] != (1, 1)
         ]
-        groups: dict[Side, set[Side]] = {}
-        for state in self.hidden:  # written and read in one space
-            group = {(state, ROWS), (READER + state, COLUMNS)}
-            groups.update(dict.fromkeys(group, group))
-        spoilt: set[Side] = set()
-        for meeting in (m for term in _terms([*self.seen, *read]) for m in _meetings(term)):
-            sides = [side for side, _ in meeting]
-            kinds = sorted((axis, exponent) for (_, axis), exponent in meeting)
-            if kinds == [(COLUMNS, 1), (ROWS, 1)]:
-                joined = groups.get(sides[0], {sides[0]}) | groups.get(sides[1], {sides[1]})
-                groups.update(dict.fromkeys(sorted(joined), joined))
-            else:
-                spoilt.update(sides)
-        for group in {id(g): g for g in groups.values()}.values():
+        meetings = (m for term in _terms([*self.seen, *read]) for m in meetings_of(term))
+        # A hidden state is written and read in one space.
+        spaces = (frozenset([Side(s, ROWS), Side(READER + s, COLUMNS)]) for s in self.hidden)
+        for group in inner_spaces(meetings, spaces):
             states = tuple(s for s in self.hidden if (s, ROWS) in group)
             readers = {name for name, _ in group if name.startswith(READER)}
             rest = {name for name, _ in group} - readers - set(states)
             if (
                 states
-                and not group & spoilt
                 and readers == {READER + state for state in states}
                 and rest <= set(self.cell.program.parameters)
             ):
@@ -228,7 +215,7 @@ class _Search:
     def _after(
         self, gauge: Gauge, moved: Mapping[Side, int], state: str, form: Polynomial
     ) -> Polynomial:
-        power = moved.get((state, WHOLE if gauge.kind == "number" else ROWS), 0)
+        power = moved.get(Side(state, WHOLE if gauge.kind == "number" else ROWS), 0)
         if state not in self.hidden or not power:
             return form
         return _changed(gauge.kind, form, power, self.shapes[state][0])
@@ -265,57 +252,3 @@ def _terms(polynomials: Iterable[Polynomial]) -> list[Term]:
     return [
         term for each in (*whole, *sorted(inside, key=lambda a: a.key)) for term, _ in each.ordered
     ]
-
-
-def _meetings(term: Term, above: Meeting = ()) -> Iterator[Meeting]:
-    """The sides that meet at the index of a term, then those further inside."""
-    here = list(above)
-    for factor, exponent in sorted(term, key=lambda pair: pair[0].key):
-        match factor:
-            case Symbol(name=name, scalar=False):
-                here.append(((name, ROWS), exponent))
-            case Product(left=left, right=right):
-                behind: list[tuple[Side, int]] = []
-                for kernel, power in sorted(left, key=lambda pair: pair[0].key):
-                    if isinstance(kernel, Symbol):
-                        here.append(((kernel.name, ROWS), exponent * power))
-                        behind.append(((kernel.name, COLUMNS), exponent * power))
-                    else:  # nothing in it may move
-                        yield from (
-                            (((name, side), 1),)
-                            for name in sorted(kernel.names)
-                            for side in (ROWS, COLUMNS)
-                        )
-                yield from _meetings(right, tuple(behind))
-    yield tuple(here)
-
-
-def _wholes(term: Term) -> Iterator[tuple[Side, int]]:
-    """Everything in a term as a whole, with its exponent."""
-    for factor, exponent in sorted(term, key=lambda pair: pair[0].key):
-        match factor:
-            case Symbol(name=name):
-                yield (name, WHOLE), exponent
-            case Product(left=left, right=right):
-                for side, power in (*_wholes(left), *_wholes(right)):
-                    yield side, power * exponent
-            case Function():
-                pass
-
-
-def _solutions(
-    meetings: list[Meeting], sides: list[Side]
-) -> Iterator[tuple[tuple[Side, int], ...]]:
-    """A basis of the powers that add up to 0 at every meeting."""
-    if not sides:
-        return
-    column = {side: number for number, side in enumerate(sides)}
-    equations = sp.zeros(len(meetings), len(sides))
-    for row, meeting in enumerate(meetings):
-        for side, exponent in meeting:
-            if side in column:
-                equations[row, column[side]] += exponent
-    for vector in equations.nullspace():
-        scale = lcm(*(int(entry.q) for entry in vector))
-        powers = ((side, int(entry * scale)) for side, entry in zip(sides, vector, strict=True))
-        yield tuple((side, power) for side, power in powers if power)

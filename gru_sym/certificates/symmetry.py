@@ -13,9 +13,10 @@ terms may gain one power of t, which its value then has as a side of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import lcm
+from typing import NamedTuple
 
 import sympy as sp
 
@@ -30,8 +31,7 @@ HOMOGENEOUS = frozenset(name for name, f in FUNCTIONS.items() if f.homogeneous)
 """The functions with f(t a) = t f(a) for positive t."""
 
 
-@dataclass(frozen=True)
-class Side:
+class Side(NamedTuple):
     """The rows or the columns of a parameter, or the parameter as a whole."""
 
     parameter: str
@@ -62,10 +62,7 @@ Meeting = tuple[tuple[Side, int], ...]
 
 
 def symmetries(
-    sites: Iterable[Site],
-    states: Iterable[Polynomial],
-    movable: frozenset[str],
-    scalars: frozenset[str],
+    sites: Iterable[Site], states: Iterable[Polynomial], movable: frozenset[str]
 ) -> list[Scaling | Mixing]:
     """The mixings and scalings of parameters that leave the next states as they are.
 
@@ -76,17 +73,25 @@ def symmetries(
     meetings = [
         meeting
         for term, gained in pairs
-        for meeting in _meetings(term, scalars, [(Side(g, ROWS), -1) for g in gained[:1]])
+        for meeting in meetings_of(term, [(Side(g, ROWS), -1) for g in gained[:1]])
     ]
     totals = [
-        (*_wholes(term), *((Side(g, WHOLE), -1) for g in gained[:1])) for term, gained in pairs
+        (*wholes(term), *((Side(g, WHOLE), -1) for g in gained[:1])) for term, gained in pairs
     ]
     for gained in gains.values():  # one argument, several functions: one power
         for other in gained[1:]:
             for side, equations in ((ROWS, meetings), (WHOLE, totals)):
                 equations.append(((Side(gained[0], side), 1), (Side(other, side), -1)))
     values = frozenset(name for names in gains.values() for name in names if name != FIXED)
-    mixings = list(_mixings(meetings, movable))
+    mixings = [
+        Mixing(
+            tuple(sorted(s.parameter for s in space if s.side == COLUMNS)),
+            tuple(sorted(s.parameter for s in space if s.side == ROWS)),
+        )
+        for space in inner_spaces(meetings)
+        if movable.issuperset(s.parameter for s in space)
+    ]
+    mixings = [m for m in mixings if not set(m.left) & set(m.right)]
     mixed = {Side(a, COLUMNS) for m in mixings for a in m.left}
     mixed |= {Side(b, ROWS) for m in mixings for b in m.right}
     free_meetings = [tuple((s, e) for s, e in m if s not in mixed) for m in meetings]
@@ -122,20 +127,18 @@ def _of_parameters(scaling: Scaling, values: frozenset[str]) -> Scaling:
     return Scaling(kept, positive=len(kept) < len(scaling.powers))
 
 
-def _meetings(
-    term: Term, scalars: frozenset[str], above: Iterable[tuple[Side, int]] = ()
-) -> Iterator[Meeting]:
+def meetings_of(term: Term, above: Iterable[tuple[Side, int]] = ()) -> Iterator[Meeting]:
     """The sides that meet at the index of a term, then those further inside."""
     here = list(above)
     for factor, exponent in sorted(term, key=lambda pair: pair[0].key):
         match factor:
-            case Symbol(name) if name not in scalars:
+            case Symbol(name=name, scalar=False):
                 here.append((Side(name, ROWS), exponent))
             case Function(function=function) if function in HOMOGENEOUS and not factor.scalar:
                 here.append((Side(factor.key, ROWS), exponent))
             case Product(left=left, right=right, scalar=scalar):
                 behind: list[tuple[Side, int]] = []
-                for matrix, power in left:
+                for matrix, power in sorted(left, key=lambda pair: pair[0].key):
                     if isinstance(matrix, Symbol):
                         # The only row of a row kernel has no index in common with vectors.
                         if not scalar:
@@ -143,23 +146,23 @@ def _meetings(
                         behind.append((Side(matrix.name, COLUMNS), exponent * power))
                     else:
                         yield from _fixed(matrix.names)
-                yield from _meetings(right, scalars, behind)
+                yield from meetings_of(right, behind)
     yield tuple(here)
 
 
 def _fixed(names: Iterable[str]) -> Iterator[Meeting]:
     """Meetings that allow no power but 0 of any side of these parameters."""
-    return (((Side(name, side), 1),) for name in names for side in (ROWS, COLUMNS))
+    return (((Side(name, side), 1),) for name in sorted(names) for side in (ROWS, COLUMNS))
 
 
-def _wholes(term: Term) -> Iterator[tuple[Side, int]]:
-    """Every parameter of a term as a whole, with its exponent."""
+def wholes(term: Term) -> Iterator[tuple[Side, int]]:
+    """Every name of a term as a whole, with its exponent."""
     for factor, exponent in sorted(term, key=lambda pair: pair[0].key):
         match factor:
             case Symbol(name):
                 yield Side(name, WHOLE), exponent
             case Product(left=left, right=right):
-                for side, power in (*_wholes(left), *_wholes(right)):
+                for side, power in (*wholes(left), *wholes(right)):
                     yield side, power * exponent
             case Function(function=function) if function in HOMOGENEOUS:
                 yield Side(factor.key, WHOLE), exponent
@@ -167,23 +170,41 @@ def _wholes(term: Term) -> Iterator[tuple[Side, int]]:
                 pass
 
 
-def _mixings(meetings: list[Meeting], movable: frozenset[str]) -> Iterator[Mixing]:
-    """The groups of columns and rows that meet each other and nothing else."""
-    groups: dict[Side, set[Side]] = {}
+def inner_spaces(
+    meetings: Iterable[Meeting], known: Iterable[frozenset[Side]] = ()
+) -> list[frozenset[Side]]:
+    """The groups of columns and rows that meet each other and nothing else.
+
+    `known` are sides that belong together for another reason.
+    """
+    groups = {side: group for group in known for side in group}
     spoilt: set[Side] = set()
     for meeting in meetings:
         sides = [side for side, _ in meeting]
         kinds = sorted((side.side, exponent) for side, exponent in meeting)
-        if kinds == [(COLUMNS, 1), (ROWS, 1)] and all(s.parameter in movable for s in sides):
-            joined = groups.get(sides[0], {sides[0]}) | groups.get(sides[1], {sides[1]})
-            groups.update(dict.fromkeys(joined, joined))
+        if kinds == [(COLUMNS, 1), (ROWS, 1)]:
+            joined = frozenset().union(*(groups.get(side, {side}) for side in sides))
+            groups.update(dict.fromkeys(sorted(joined), joined))
         else:
             spoilt.update(sides)
-    for group in {id(g): g for g in groups.values()}.values():
-        left = tuple(sorted(s.parameter for s in group if s.side == COLUMNS))
-        right = tuple(sorted(s.parameter for s in group if s.side == ROWS))
-        if not group & spoilt and not set(left) & set(right):
-            yield Mixing(left, right)
+    return [group for group in dict.fromkeys(groups.values()) if not group & spoilt]
+
+
+def solutions(meetings: Iterable[Meeting], sides: Sequence[Side]) -> Iterator[Meeting]:
+    """A basis of the powers of sides that add up to 0 at every meeting."""
+    if not sides:
+        return
+    column = {side: number for number, side in enumerate(sides)}
+    rows = list(meetings)
+    equations = sp.zeros(len(rows), len(sides))
+    for row, meeting in enumerate(rows):
+        for side, exponent in meeting:
+            if side in column:
+                equations[row, column[side]] += exponent
+    for vector in equations.nullspace():
+        scale = lcm(*(int(entry.q) for entry in vector))
+        powers = ((side, int(entry * scale)) for side, entry in zip(sides, vector, strict=True))
+        yield tuple((side, power) for side, power in powers if power)
 
 
 def _solve(
@@ -194,22 +215,13 @@ def _solve(
     """A basis of the powers that add up to 0 at every meeting, beyond those already known."""
     meetings = list(meetings)
     sides = list(dict.fromkeys(s for m in meetings for s, _ in m if s.parameter in movable))
-    if not sides:
-        return []
-    column = {side: i for i, side in enumerate(sides)}
-    equations = sp.zeros(len(meetings), len(sides))
-    for row, meeting in enumerate(meetings):
-        for side, exponent in meeting:
-            if side in column:
-                equations[row, column[side]] += exponent
     basis = [[powers.get(side, 0) for side in sides] for powers in known]
     found = []
-    for vector in equations.nullspace():
-        if sp.Matrix([*basis, list(vector)]).rank() > sp.Matrix(basis).rank():
-            basis.append(list(vector))
-            scale = lcm(*(int(entry.q) for entry in vector))
-            powers = ((side, int(entry * scale)) for side, entry in zip(sides, vector, strict=True))
-            found.append(Scaling(tuple((side, power) for side, power in powers if power)))
+    for powers in solutions(meetings, sides):
+        vector = [dict(powers).get(side, 0) for side in sides]
+        if sp.Matrix([*basis, vector]).rank() > sp.Matrix(basis).rank():
+            basis.append(vector)
+            found.append(Scaling(powers))
     return found
 
 
