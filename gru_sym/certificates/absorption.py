@@ -53,9 +53,7 @@ class Pivot:
     def recomputed(self, put: Substitution) -> Polynomial | Linear:
         """What the pivot becomes, so that its coefficient stays, once others are put in."""
         if self.beside:
-            before = Polynomial.collect(
-                [(self.beside | {(Symbol(self.parameter), 1)}, Fraction(1))]
-            )
+            before = Polynomial.of(self.beside | {(Symbol(self.parameter), 1)})
             return before * power(substitute_term(self.beside, put), -1)
         row = substitute_term(self.row, put)
         column = substitute_term(self.column, put)
@@ -157,7 +155,7 @@ def _pivot(
 ) -> Iterator[Pivot]:
     """The pivots that one term of a coefficient offers."""
     assert site.coefficient is not None
-    rest = site.coefficient - Polynomial.collect([(term, number)])
+    rest = site.coefficient - Polynomial.of(term, number)
     bare = term - {(HOLE, 1)}
     if site.is_matrix():
         for factor, exponent in term:

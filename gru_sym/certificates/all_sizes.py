@@ -93,13 +93,12 @@ def proved_for_all_sizes(found: Redundancy) -> Verdict:
         )
     if how.functions and not rows_vanish(system):
         return Verdict(reason="an argument of a function varies at units without parameters")
-    reason = "no choice of parameters to hold fixed makes the others independent"
+    verdict = Verdict()
     for rule in islice(rules(families, system), MAX_CHOICES):
         verdict = _on_grid(system, rule)
         if verdict.scope:
-            return verdict
-        reason = verdict.reason or reason
-    return Verdict(reason=reason)
+            break
+    return verdict
 
 
 def _on_grid(system: System, rule: Rule) -> Verdict:
@@ -111,10 +110,9 @@ def _on_grid(system: System, rule: Rule) -> Verdict:
     for sizes in reversed(grid):
         if reason := failing(system, rule, sizes):
             return Verdict(reason=reason)
-    shown = "; ".join(", ".join(f"{name} = {value}" for name, value in s.items()) for s in grid)
-    return Verdict(
-        f"all sizes, from exact ranks at {shown}" if base else "its one size, by exact rank"
-    )
+    if not base:
+        return Verdict("its one size, by exact rank")
+    return Verdict(f"all sizes, from exact ranks at {'; '.join(map(_listed, grid))}")
 
 
 def failing(system: System, rule: Rule, sizes: Mapping[str, int]) -> str:

@@ -103,7 +103,7 @@ def effective_count(cell: Cell | Layer, **options: Any) -> EffectiveCount:
 
         return layer_count(cell, **options)
     for name in ("steps", "observed"):
-        if name in options and name not in cell.size_names:
+        if name in options:
             raise ValueError(f"{name} is an option of a layer; a cell is seen at one step")
     found, verdict = found_and_proved(cell)
     stored, redundant = cell.count(**options), found.count(**options)

@@ -165,25 +165,31 @@ class Search:
     def _all_pieces_occur(self, output: tuple[str, int]) -> bool:
         values = self.values("kinks", at_work)
         values.polynomial(self.system.states[output[0]], output[1])
-        places = [
-            (name, i) for name in self.system.data for i in range(self.size(self._rows(name)))
-        ]
-        samples = [
-            self.values("kinks", at_work, frozenset(support)) for support in ([], *zip(places))
-        ]
         forms = Echelon()
         for argument, row, column in dict.fromkeys(key for _, key in values.kinked):
             if not is_affine(argument, self.data):
                 return False
-            origin, *units = (s.polynomial(argument, row, column).value for s in samples)
-            if not forms.add({k: unit - origin for k, unit in enumerate(units)}):
+            entries = (s.polynomial(argument, row, column).value for s in self._one_by_one)
+            origin = next(entries)
+            if not forms.add({k: entry - origin for k, entry in enumerate(entries)}):
                 return False
         return True
+
+    @cached_property
+    def _one_by_one(self) -> list[FieldValues]:
+        """The system with no data, and then with one that is not 0."""
+        supports = (frozenset[tuple[str, int]](), *(frozenset([place]) for place in self.places))
+        return [self.values("kinks", at_work, support) for support in supports]
 
     def _rows(self, name: str) -> str | int:
         return self.system.shapes[name][0]
 
     # The structure
+
+    @cached_property
+    def places(self) -> list[tuple[str, int]]:
+        """Every entry of the data."""
+        return [(name, i) for name in sorted(self.data) for i in range(self.size(self._rows(name)))]
 
     @cached_property
     def outputs(self) -> list[tuple[str, int]]:
@@ -273,12 +279,9 @@ class Search:
         Their rows are nearly empty, which makes the elimination fast. They are special points, so
         the rank there bounds the generic one from below.
         """
-        places = [
-            (name, i) for name in sorted(self.data) for i in range(self.size(self._rows(name)))
-        ]
         for unit in dict.fromkeys(unit for _, unit in outputs):
             own = [(state, unit) for state in self.system.states if state in self.data]
-            for place in places:
+            for place in self.places:
                 yield frozenset([*own, place]), unit
 
     # The hypothesis

@@ -57,11 +57,6 @@ class Family(ABC):
         """The count at all sizes, where `count` holds only for some."""
         return self.count
 
-    @property
-    def witnesses(self) -> tuple[str, ...]:
-        """Parameters that it moves in every direction, and that no other family moves."""
-        return self.parameters
-
     def __repr__(self) -> str:
         return f"<{self.count} directions: {self.sentence}>"
 
@@ -160,9 +155,7 @@ def independent_directions(
 ) -> int:
     """How many independent directions families have together at given sizes: an exact rank."""
     draws = Draws(seed=2)
-    tangent = Tangent(
-        shapes, lambda size: sizes[size] if isinstance(size, str) else size, lambda e: draws(e)
-    )
+    tangent = Tangent(shapes, lambda size: sizes[size] if isinstance(size, str) else size, draws)
     space, column = Echelon(), dict[Entry, int]()
     for family in families:
         for direction in family.directions(tangent):

@@ -20,16 +20,13 @@ from gru_sym.certificates.absorption import Elimination, Pivot, eliminate, with_
 from gru_sym.certificates.families import FalseFamily, Family, independent_directions
 from gru_sym.certificates.moves import Absorption, MixingFamily, ScalingFamily, ShiftFamily
 from gru_sym.certificates.shifts import shifts
-from gru_sym.certificates.sites import HOLE, data_sites
+from gru_sym.certificates.sites import alone, data_sites
 from gru_sym.certificates.symmetry import HOMOGENEOUS, WHOLE, Mixing, Scaling, symmetries, witnesses
 from gru_sym.language.syntax import INPUT
 from gru_sym.normal.exponents import functions_of
 from gru_sym.normal.form import normal_form
 from gru_sym.normal.polynomials import (
     Polynomial,
-    Product,
-    Symbol,
-    Term,
 )
 from gru_sym.render import Table
 
@@ -94,13 +91,6 @@ def redundancy(cell: Cell) -> Redundancy:
 
     Raises `ValueError` for a cell with too many terms when multiplied out, or nested too deeply.
     """
-    try:
-        return _redundancy(cell)
-    except RecursionError:
-        raise ValueError(f"{cell.name} is nested too deeply for its normal form") from None
-
-
-def _redundancy(cell: Cell) -> Redundancy:
     program, sizes = cell.program, cell.sizes
     states = normal_form(program, sizes).states
     data = frozenset([INPUT, *program.states])
@@ -113,20 +103,20 @@ def _redundancy(cell: Cell) -> Redundancy:
         *_shifts(elimination, movable),
         *_symmetries(elimination, (), movable),
     ]
-    if any(f.function in HOMOGENEOUS for state in states.values() for f in functions_of(state)):
+    if any(f.function in HOMOGENEOUS for f in functions_of(*states.values())):
         # What a relu gains in scale changes coefficients: here no pivot may keep them.
         rigid = Elimination((), (), tuple(with_constants(sites, data)), sizes)
         scalings = _symmetries(rigid, states.values(), program.parameters)
         found += [f for f in scalings if isinstance(f, ScalingFamily) and f.scaling.positive]
     proved = [family for family in found if family.proves(states)]
-    redundancy = Redundancy(cell, tuple(with_witnesses(proved)))
+    whole = Redundancy(cell, tuple(with_witnesses(proved)))
     for at in _sizes_tried(cell.size_names):
-        expected = int(redundancy.count(**at))
-        if redundancy.holds(**at) and expected != (
-            rank := independent_directions(redundancy.families, sizes.shapes, at)
+        expected = int(whole.count(**at))
+        if whole.holds(**at) and expected != (
+            rank := independent_directions(whole.families, sizes.shapes, at)
         ):
             raise FalseFamily(f"{expected} directions were counted at {at}, and {rank} are there")
-    return redundancy
+    return whole
 
 
 def _sizes_tried(names: Sequence[str]) -> Iterator[dict[str, int]]:
@@ -143,9 +133,9 @@ def with_witnesses(families: Sequence[Family]) -> list[Family]:
         if not isinstance(family, ScalingFamily | ShiftFamily):
             continue
         others = {name for other in kept if other is not family for name in other.parameters}
-        alone = tuple(name for name in family.witnesses if name not in others)
-        if alone:
-            kept[kept.index(family)] = replace(family, alone=alone)
+        own = tuple(name for name in family.witnesses if name not in others)
+        if own:
+            kept[kept.index(family)] = replace(family, witnesses=own)
         else:
             kept.remove(family)
     return kept
@@ -156,8 +146,8 @@ def _absorptions(elimination: Elimination) -> Iterator[Family]:
     groups: dict[tuple[str, ...], list[str]] = {}
     for name in elimination.free:
         pivots = elimination.affected(name)
-        alone = any(p.parameter in pivots and not _same_kind(p, name) for p in elimination.pivots)
-        groups.setdefault((*pivots, *([name] if alone or not pivots else [])), []).append(name)
+        other = any(p.parameter in pivots and not _same_kind(p, name) for p in elimination.pivots)
+        groups.setdefault((*pivots, *([name] if other or not pivots else [])), []).append(name)
     for free in groups.values():
         pivots = elimination.affected(free[0])
         count = sp.Add(*(_count(elimination, name) for name in free))
@@ -174,18 +164,9 @@ def _same_kind(pivot: Pivot, name: str) -> bool:
 def _number_of(pivot: Pivot, name: str) -> Fraction:
     """The number with which a parameter is added to the pivot; 0 if it enters otherwise."""
     for term, number in pivot.rest.terms:
-        if _is_alone(term, name, pivot.matrix):
+        if alone(term) == (name, pivot.matrix):
             return number
     return Fraction(0)
-
-
-def _is_alone(term: Term, name: str, matrix: bool) -> bool:
-    if not matrix:
-        return term - {(HOLE, 1)} in ({(Symbol(name), 1)}, {(Symbol(name, True), 1)})
-    match tuple(term):
-        case ((Product(left=left, right=right), 1),):
-            return left == {(Symbol(name), 1)} and right == {(HOLE, 1)}
-    return False
 
 
 def _absorption_sentence(
@@ -233,7 +214,7 @@ def _symmetries(
             yield _scaling(elimination, symmetry, tuple(witnesses(symmetry, found)))
 
 
-def _scaling(elimination: Elimination, scaling: Scaling, alone: tuple[str, ...]) -> Family:
+def _scaling(elimination: Elimination, scaling: Scaling, own: tuple[str, ...]) -> Family:
     sides = dict(scaling.powers)
     members = _in_order(elimination, {side.parameter for side in sides})
     side = next(iter(sides))
@@ -242,7 +223,7 @@ def _scaling(elimination: Elimination, scaling: Scaling, alone: tuple[str, ...])
     up = _in_order(elimination, {side.parameter for side, power in sides.items() if power > 0})
     down = _in_order(elimination, {side.parameter for side, power in sides.items() if power < 0})
     sentence = f"what {_listed(up)} gain{'s' * (len(up) == 1)} in scale, {_listed(down)} can lose"
-    return ScalingFamily(members, sp.sympify(count), sentence, elimination, scaling, alone)
+    return ScalingFamily(members, sp.sympify(count), sentence, elimination, scaling, own)
 
 
 def _mixing(elimination: Elimination, mixing: Mixing, alone: list[str]) -> Family:

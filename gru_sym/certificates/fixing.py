@@ -40,7 +40,7 @@ def entries(
     """The entries that a rule holds fixed at given sizes."""
     for fixed in rule:
         rows, columns = (size(each) for each in shapes[fixed.parameter])
-        for i in range(rows if fixed.rows else min(rows, 1)):
+        for i in range(rows if fixed.rows else 1):
             for j in range(columns if fixed.columns else 1):
                 yield fixed.parameter, i, j
 

@@ -248,7 +248,7 @@ def _changed(kind: str, vector: Polynomial, power: int, size: Size) -> Polynomia
 def _terms(polynomials: Iterable[Polynomial]) -> list[Term]:
     """The terms of polynomials and of all arguments in them."""
     whole = list(polynomials)
-    inside = dict.fromkeys(f.argument for polynomial in whole for f in functions_of(polynomial))
+    inside = dict.fromkeys(f.argument for f in functions_of(*whole))
     return [
         term for each in (*whole, *sorted(inside, key=lambda a: a.key)) for term, _ in each.ordered
     ]

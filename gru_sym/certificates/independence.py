@@ -69,7 +69,7 @@ def dependence(arguments: Callable[[int, int], Mapping[Hashable, Dual]]) -> str:
     for parameters in range(len(first) + 3):
         if differences.rank == len(varying) and constants.rank == len(fixed) + 1:
             break
-        one = arguments(parameters, 0)
+        one = arguments(parameters, 0) if parameters else first
         constants.add({i: one[key].value for key, i in fixed.items()} | {len(fixed): 1})
         for sample in range(1, 1 + SAMPLES if varying else 0):
             other = arguments(parameters, sample)
@@ -85,8 +85,7 @@ def mixed_constants(polynomials: Iterable[Polynomial], exponents: Exponents) -> 
     """Why numbers may be related; empty if they are powers of e, or log 2, or rational."""
     constants = [
         f.argument.constant
-        for polynomial in polynomials
-        for f in functions_of(polynomial)
+        for f in functions_of(*polynomials)
         if f.function == "softplus" and f.argument.constant is not None
     ]
     powers_of_e = any(combination.number for combination in exponents.combinations.values())

@@ -267,7 +267,7 @@ def _unrolled(
 ) -> EffectiveCount | None:
     """The families and gauges in every copy of the cell, and the exact rank."""
     forms = normal_form(layer.cell.program, layer.cell.sizes).states.values()
-    if any(f.function not in SMOOTH for form in forms for f in functions_of(form)):
+    if any(f.function not in SMOOTH for f in functions_of(*forms)):
         return None
     stored, found = int(layer.count(**sizes)), found_and_proved(layer.cell)[0]
     unrolled = UnrolledLayer(layer, steps, observed, sizes)

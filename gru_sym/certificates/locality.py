@@ -17,7 +17,7 @@ has to prove.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,7 +25,7 @@ from itertools import combinations
 
 from gru_sym.certificates.system import System
 from gru_sym.language.unification import Size
-from gru_sym.normal.exponents import Exponents, functions_of
+from gru_sym.normal.exponents import functions_of
 from gru_sym.normal.polynomials import (
     ONE,
     Factor,
@@ -67,14 +67,13 @@ def locality(system: System) -> Locality:
     >>> locality(System.of(Cell("h' = A @ (B @ x)")))
     Locality(local=False, functions=False)
     """
-    forms = [*system.states.values()]
-    forms += [f.argument for f in sorted(_functions(forms), key=lambda f: f.key)]
+    forms = _forms(system)
     sizes = {name: system.shapes[name][0] for name in system.data}
     if all(_Switch(sizes, (), {}).is_local(form) for form in forms):
         return Locality(True)
     if system.kinks:
         return Locality(False)
-    candidates = _candidates(forms, frozenset(system.data), system.exponents)
+    candidates = _candidates(system)
     for averaged in _choices([f for f, once in candidates.items() if once]):
         switch = _Switch(sizes, averaged, candidates)
         if all(switch.is_local(form) for form in forms):
@@ -82,23 +81,24 @@ def locality(system: System) -> Locality:
     return Locality(False)
 
 
-def _functions(forms: Iterable[Polynomial]) -> set[Function]:
-    return {f for form in forms for f in functions_of(form)}
+def _forms(system: System) -> list[Polynomial]:
+    """The next states, and the arguments of all functions in them."""
+    states = system.states.values()
+    return [*states, *dict.fromkeys(f.argument for f in functions_of(*states))]
 
 
-def _candidates(
-    forms: Iterable[Polynomial], data: frozenset[str], exponents: Exponents
-) -> dict[Function, bool]:
+def _candidates(system: System) -> dict[Function, bool]:
     """The functions that can be switched off, and whether one has its exponential for itself.
 
     The exponentials of some members of the basis go to 0: of those that occur with positive powers
     alone. A function is then 0 if its argument is a sum of such members.
     """
-    smooth = {f: exponents.combinations[f.argument].powers for f in _functions(forms)
-              if f.argument in exponents.combinations}  # fmt: skip
+    data, known = frozenset(system.data), system.exponents.combinations
+    functions = set(functions_of(*system.states.values()))
+    smooth = {f: known[f.argument].powers for f in functions if f.argument in known}
     kinds: dict[int, set[str]] = {}
     spoilt = {k for powers in smooth.values() for k, power in powers if power < 0}
-    for form in forms:
+    for form in _forms(system):
         spoilt |= {k for f in _in_denominators(form) for k, _ in smooth.get(f, ())}
     for f, powers in smooth.items():
         for k, _ in powers:
@@ -149,7 +149,7 @@ class _Switch:
 
     def is_local(self, polynomial: Polynomial) -> bool:
         """Whether nothing is left of the sums over units that are off."""
-        left: list[tuple[object, Fraction]] = []
+        totals: defaultdict[object, Fraction] = defaultdict(Fraction)
         for term, number in polynomial.terms:
             if not self._averages_once(term):
                 return False
@@ -160,21 +160,16 @@ class _Switch:
                     if remains is not None:
                         if exponent != 1:
                             return False
-                        left.append(((rest, remains[0]), number * remains[1]))
-        totals: dict[object, Fraction] = {}
-        for what, number in left:
-            totals[what] = totals.get(what, Fraction(0)) + number
+                        totals[rest, remains[0]] += number * remains[1]
         return not any(totals.values())
 
     def remains(self, product: Product) -> tuple[Product, Fraction] | None:
         """What a product sums up over the units that are off; None if that is 0."""
         inside, share = self._at_a_unit_off(product.right, product.inner)
-        if isinstance(product.inner, int):
-            # No unit of it is ever off; but what it multiplies may be a product itself.
-            return None if not self._sums_inside(product) else (product, Fraction(1))
-        if inside is None:
-            return None if not self._sums_inside(product) else (product, Fraction(1))
-        return Product(product.left, inside, product.inner, product.scalar), share
+        # Of a number of units none is ever off.
+        if inside is not None and not isinstance(product.inner, int):
+            return Product(product.left, inside, product.inner, product.scalar), share
+        return (product, Fraction(1)) if self._sums_inside(product) else None
 
     def _sums_inside(self, product: Product) -> bool:
         """Whether a product within a product leaves something, at the units that are kept."""
@@ -226,9 +221,7 @@ def rows_vanish(system: System) -> bool:
 
     Then a relation between arguments at large sizes restricts to one at small sizes.
     """
-    forms = [*system.states.values()]
-    forms += [f.argument for f in _functions(forms)]
-    off = _candidates(forms, frozenset(system.data), system.exponents).keys()
+    off = _candidates(system).keys()
     return all(
         term == ONE
         or (

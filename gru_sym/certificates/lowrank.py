@@ -9,7 +9,6 @@ generic M of rank k, then what is redundant in A and B is the fibre, and nothing
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fractions import Fraction
 
 from gru_sym.certificates.symmetry import Mixing
 from gru_sym.certificates.system import Factors, System
@@ -73,9 +72,7 @@ class _Rewriter:
         result = Polynomial.number(1)
         for factor, exponent in term:
             if not factor.names & self.mixed:
-                result = result * Polynomial.collect(
-                    [(frozenset([(factor, exponent)]), Fraction(1))]
-                )
+                result = result * Polynomial.of(frozenset([(factor, exponent)]))
                 continue
             result = result * self._factor(factor) ** exponent
         return result

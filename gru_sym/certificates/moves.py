@@ -51,15 +51,13 @@ class Absorption(Family):
 
 @dataclass(frozen=True, repr=False)
 class ShiftFamily(Family):
-    """Parameters that only occur in sums, and in these with numbers that depend on each other."""
+    """Parameters that only occur in sums, and in these with numbers that depend on each other.
+
+    `witnesses` are those that no other family moves.
+    """
 
     multiples: Mapping[str, Fraction]
-    alone: tuple[str, ...]
-
-    @property
-    def witnesses(self) -> tuple[str, ...]:
-        """Parameters that no other family moves."""
-        return self.alone
+    witnesses: tuple[str, ...]
 
     def move(self, parameters: Arrays, *by: Any) -> dict[str, Any]:
         """Add multiples of one array to all of them."""
@@ -92,15 +90,10 @@ class ShiftFamily(Family):
 
 @dataclass(frozen=True, repr=False)
 class ScalingFamily(Family):
-    """Factors that cancel."""
+    """Factors that cancel; `witnesses` have one side moved, and no other family moves them."""
 
     scaling: Scaling
-    alone: tuple[str, ...]
-
-    @property
-    def witnesses(self) -> tuple[str, ...]:
-        """Parameters with one moved side that no other family moves."""
-        return self.alone
+    witnesses: tuple[str, ...]
 
     def move(self, parameters: Arrays, *by: Any) -> dict[str, Any]:
         """Multiply each side by its power of the vector."""
@@ -175,11 +168,6 @@ class MixingFamily(Family):
     always: sp.Expr
     condition: str
     fibre: bool
-
-    @property
-    def witnesses(self) -> tuple[str, ...]:
-        """None: its directions move all of them together."""
-        return ()
 
     @property
     def exact(self) -> sp.Expr:

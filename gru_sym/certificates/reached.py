@@ -48,13 +48,14 @@ from functools import lru_cache
 from itertools import product
 
 from gru_sym.cells import Cell
+from gru_sym.certificates.system import is_affine
 from gru_sym.certificates.units import Argument, Inputs, OneUnit, Unsettled, inside, is_common
 from gru_sym.language.syntax import INPUT
 from gru_sym.language.unification import Size
 from gru_sym.normal.exponents import functions_of
 from gru_sym.normal.field_values import Dual
 from gru_sym.normal.form import normal_form, substitute
-from gru_sym.normal.polynomials import Factor, Function, Polynomial, Product, Symbol, Term
+from gru_sym.normal.polynomials import Factor, Function, Polynomial, Product, Symbol
 from gru_sym.normal.prime_field import PRIME, Echelon
 
 MOST_STEPS = 3
@@ -237,7 +238,7 @@ class _Hypotheses:
     def _linear(self) -> Reached:
         """Kalman's condition for a linear cell of one state."""
         (state, form), *others = self.forms.items()
-        if others or any(_degree(term, self.unit.data) > 1 for term, _ in form.terms):
+        if others or not is_affine(form, self.unit.data):
             raise Unsettled(UNKNOWN)
         if not all(_reads_by_a_kernel(factor) for term, _ in form.terms for factor, _ in term):
             raise Unsettled(UNKNOWN)  # all units may read the same few numbers
@@ -261,15 +262,3 @@ def _reads_by_a_kernel(factor: Factor) -> bool:
 def _only(size: Size) -> frozenset[Size]:
     """A unit that has states of one size alone."""
     return frozenset([size])
-
-
-def _degree(term: Term, data: frozenset[str]) -> int:
-    """How many data are multiplied in a term."""
-    degree = 0
-    for factor, exponent in term:
-        if factor.names & data:
-            if isinstance(factor, Product) and exponent == 1:
-                degree += _degree(factor.left, data) + _degree(factor.right, data)
-            else:
-                degree += exponent if exponent > 0 else 2
-    return degree

@@ -7,15 +7,15 @@ combinations stay are the null vectors of a small matrix of numbers.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 
 import sympy as sp
 
 from gru_sym.certificates.absorption import occurrences
-from gru_sym.certificates.sites import HOLE, Site
+from gru_sym.certificates.sites import Site, alone
 from gru_sym.language.shapes import Shape
-from gru_sym.normal.polynomials import Product, Symbol, Term
 
 Combination = dict[str, Fraction]
 
@@ -26,12 +26,9 @@ def shifts(
     """Multiples of one array that can be added to parameters, a basis of them."""
     sites = list(sites)
     combinations = [c for site in sites for c in _combinations(site) if c]
-    alone: dict[str, int] = {}
-    for combination in combinations:
-        for name in combination:
-            alone[name] = alone.get(name, 0) + 1
+    seen = Counter(name for combination in combinations for name in combination)
     counts = occurrences(sites)
-    free = [name for name in movable if alone.get(name) and alone[name] == counts[name]]
+    free = [name for name in movable if 0 < seen[name] == counts[name]]
     for shape in dict.fromkeys(shapes[name] for name in free):
         names = [name for name in free if shapes[name] == shape]
         rows = [[c.get(name, 0) for name in names] for c in combinations]
@@ -44,20 +41,8 @@ def _combinations(site: Site) -> tuple[Combination, Combination]:
     """What stands by itself in a coefficient: vectors and numbers, and matrices."""
     vectors, matrices = Combination(), Combination()
     for term, number in site.coefficient.ordered if site.coefficient is not None else ():
-        name, matrix = _alone(term)
+        name, matrix = alone(term)
         if name:
             kind = matrices if matrix else vectors
             kind[name] = kind.get(name, Fraction(0)) + number
     return vectors, matrices
-
-
-def _alone(term: Term) -> tuple[str, bool]:
-    """The parameter that a term is, if it is nothing more, and whether it is a matrix."""
-    match tuple(term - {(HOLE, 1)}):
-        case ((Symbol(name), 1),):
-            return name, False
-        case ((Product(left=left, right=right), 1),) if right == {(HOLE, 1)}:
-            match tuple(left):
-                case ((Symbol(name), 1),):
-                    return name, True
-    return "", False

@@ -21,6 +21,7 @@ from gru_sym.normal.polynomials import (
     Product,
     Symbol,
     Term,
+    functions_in,
     term_names,
 )
 
@@ -70,7 +71,7 @@ def constant_functions(sites: Iterable[Site], data: frozenset[str]) -> Iterator[
     """The functions in the coefficients that depend on parameters alone."""
     for site in sites:
         for term, _ in site.terms:
-            for function in _functions_of_term(term):
+            for function in functions_in(term):
                 if not function.names & data:
                     yield function
 
@@ -82,17 +83,19 @@ def constant_site(function: Function) -> Site:
 
 def _functions(polynomial: Polynomial) -> Iterator[Function]:
     for term, _ in polynomial.ordered:
-        yield from _functions_of_term(term)
+        yield from functions_in(term)
 
 
-def _functions_of_term(term: Term) -> Iterator[Function]:
-    for factor, _ in sorted(term, key=lambda pair: pair[0].key):
-        match factor:
-            case Function():
-                yield factor
-            case Product(left=left, right=right):
-                yield from _functions_of_term(left)
-                yield from _functions_of_term(right)
+def alone(term: Term) -> tuple[str, bool]:
+    """The parameter that a term of a coefficient is, if no more, and whether it is a matrix."""
+    match tuple(term - {(HOLE, 1)}):
+        case ((Symbol(name), 1),):
+            return name, False
+        case ((Product(left=left, right=right), 1),) if right == {(HOLE, 1)}:
+            match tuple(left):
+                case ((Symbol(name), 1),):
+                    return name, True
+    return "", False
 
 
 def _sites_of(polynomial: Polynomial, data: frozenset[str]) -> Iterator[Site]:

@@ -111,9 +111,7 @@ def _gains(states: Iterable[Polynomial]) -> Mapping[Polynomial, tuple[str, ...]]
     """The arguments that may gain a power of t, with the names of the relus that have them."""
     forms = list(states)
     gains: dict[Polynomial, tuple[str, ...]] = {}
-    for function in sorted(
-        {f for form in forms for f in functions_of(form)}, key=lambda function: function.key
-    ):
+    for function in sorted(functions_of(*forms), key=lambda function: function.key):
         name = function.key if function.function in HOMOGENEOUS else FIXED
         gains[function.argument] = (*gains.get(function.argument, ()), name)
     return {

@@ -88,15 +88,13 @@ class System:
     @cached_property
     def kinks(self) -> frozenset[str]:
         """Its piecewise linear functions."""
-        found = {f.function for p in self.states.values() for f in functions_of(p)}
+        found = {f.function for f in functions_of(*self.states.values())}
         return frozenset(found & PIECES.keys())
 
     @cached_property
     def kinks_inside(self) -> bool:
         """Whether the argument of a smooth function depends on pieces, so that patterns matter."""
-        return bool(self.kinks) and any(
-            f.function in self.kinks for p in self.exponents.basis for f in functions_of(p)
-        )
+        return any(f.function in self.kinks for f in functions_of(*self.exponents.basis))
 
 
 def at_work(function: str, key: Key) -> int:

@@ -60,7 +60,7 @@ class OneUnit:
     def check(self) -> None:
         """Raise `Unsettled` for a cell that does not fall into units."""
         forms = self.forms.values()
-        if any(f.function not in SMOOTH for form in forms for f in functions_of(form)):
+        if any(f.function not in SMOOTH for f in functions_of(*forms)):
             raise Unsettled("which pieces of a piecewise linear function are reached is not known")
         if reason := mixed_constants(forms, self.exponents):
             raise Unsettled(reason)

@@ -68,7 +68,7 @@ def _relu(argument: Polynomial) -> Polynomial:
     if is_nonnegative(-argument):
         return Polynomial.number(0)
     if positive := _powers_of_positive(argument):
-        factor = Polynomial.collect([(positive, Fraction(1))])
+        factor = Polynomial.of(positive)
         return factor * _relu(argument * factor**-1)
     numbers = [number for _, number in argument.terms]
     content = Fraction(gcd(*(q.numerator for q in numbers)), lcm(*(q.denominator for q in numbers)))
@@ -88,12 +88,12 @@ def _exp_of_term(term: Term, number: Fraction) -> Polynomial:
     """exp(number * term): a power of the exponential of the term, or of its share."""
     count = abs(number.numerator)
     if count > MAX_POWER:
-        return _reflected("exp", Polynomial.collect([(term, number)]))
+        return _reflected("exp", Polynomial.of(term, number))
     match tuple(term):
         case ((Function("softplus", inside), 1),) if number.denominator == 1:
             # exp(softplus(a)) is 1 + exp(a), and its reciprocal sigmoid(-a).
             return (apply("exp", inside) + 1 if number > 0 else apply("sigmoid", -inside)) ** count
-    return _reflected("exp", Polynomial.collect([(term, number / count)])) ** count
+    return _reflected("exp", Polynomial.of(term, number / count)) ** count
 
 
 def is_nonnegative(polynomial: Polynomial) -> bool:

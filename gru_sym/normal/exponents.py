@@ -17,11 +17,12 @@ from gru_sym.normal.polynomials import (
     ONE,
     Function,
     Polynomial,
-    Product,
     Term,
+    functions_in,
     term_key,
     term_names,
 )
+from gru_sym.normal.ratios import add_multiple
 
 SMOOTH = ("sigmoid", "exp", "softplus")
 """The functions through which the normal form writes every analytic function."""
@@ -81,32 +82,21 @@ class Exponents:
     @staticmethod
     def of_functions(polynomials: Iterable[Polynomial], data: Collection[str]) -> Exponents:
         """The arguments of all smooth functions in polynomials, shorter ones first."""
-        functions = {f for polynomial in polynomials for f in functions_of(polynomial)}
-        arguments = {f.argument for f in functions if f.function in SMOOTH}
+        arguments = {f.argument for f in functions_of(*polynomials) if f.function in SMOOTH}
         return Exponents.of(sorted(arguments, key=lambda a: (len(a.terms), a.key)), data)
 
 
-def functions_of(polynomial: Polynomial) -> Iterator[Function]:
-    """Every function that occurs in a polynomial, those inside arguments too."""
+def functions_of(*polynomials: Polynomial) -> Iterator[Function]:
+    """Every function that occurs in polynomials, those inside arguments too."""
     seen: set[Function] = set()
-    pending = [polynomial]
+    pending = list(polynomials)
     while pending:
         for term, _ in pending.pop().terms:
-            for function in _in_term(term):
+            for function in functions_in(term):
                 if function not in seen:
                     seen.add(function)
                     pending.append(function.argument)
                     yield function
-
-
-def _in_term(term: Term) -> Iterator[Function]:
-    for factor, _ in term:
-        match factor:
-            case Function():
-                yield factor
-            case Product(left=left, right=right):
-                yield from _in_term(left)
-                yield from _in_term(right)
 
 
 Row = tuple[Term, dict[Term, Fraction], dict[int, Fraction]]
@@ -129,8 +119,8 @@ class _Reduction:
         rest, combination = dict(whole), dict[int, Fraction]()
         for known, terms, made_of in (*self._varying, *self._constant):
             if factor := rest.get(known):
-                _subtract(rest, terms, factor)
-                _subtract(combination, made_of, -factor)
+                add_multiple(rest, terms, -factor)
+                add_multiple(combination, made_of, factor)
         if not rest:
             return combination
         varying = [term for term in rest if term_names(term) & self.data]
@@ -147,12 +137,3 @@ class _Reduction:
         self._constant.append((pivot, row, {new: scale}))
         self.kept.append(Polynomial.collect(rest.items()))
         return combination | {new: Fraction(1)}
-
-
-def _subtract(total: dict, part: Mapping, factor: Fraction) -> None:  # type: ignore[type-arg]
-    for key, entry in part.items():
-        value = total.get(key, Fraction(0)) - factor * entry
-        if value:
-            total[key] = value
-        else:
-            total.pop(key, None)

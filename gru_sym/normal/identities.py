@@ -137,7 +137,7 @@ class _Writer:
             if all(exponent % 2 == 0 or _is_positive(f) for f, exponent in term)
         }
         for term in certain:
-            yield as_row(Polynomial.collect([(term, Fraction(1))]))
+            yield as_row(Polynomial.of(term))
 
     def sign(self, polynomial: Polynomial) -> Polynomial:
         """What has the sign of a polynomial, in generators: denominators are positive."""
@@ -165,9 +165,7 @@ class _Writer:
                 case _ if exponent > 0:
                     result = result * self.factor(factor) ** exponent
                 case _:
-                    result = result * Ratio(
-                        Polynomial.collect([(frozenset([(factor, exponent)]), Fraction(1))])
-                    )
+                    result = result * Ratio(Polynomial.of(frozenset([(factor, exponent)])))
         return result
 
     def factor(self, factor: Factor) -> Ratio:
@@ -207,7 +205,7 @@ class _Writer:
                         if number < 0:
                             base = Ratio(base.denominator).over(base.numerator)
                         result = result * base ** abs(int(number))
-                        part = Polynomial.collect([(term, number)])
+                        part = Polynomial.of(term, number)
                         argument = Ratio(argument.numerator - part)
         return result if argument.is_zero else result * self._power_product(argument)
 
@@ -225,7 +223,7 @@ class _Writer:
                 self.shares[k] = lcm(share, q.denominator)
                 raise _Again
         powers = [(_generator(k), int(q * self.shares.get(k, 1))) for k, q in enumerate(found) if q]
-        return Ratio(Polynomial.collect([(frozenset(powers), Fraction(1))]))
+        return Ratio(Polynomial.of(frozenset(powers)))
 
     def product(self, product: Product) -> Polynomial:
         """A matrix product as a combination of those that are generators."""
@@ -235,7 +233,7 @@ class _Writer:
             family = self.siblings.get(_kind(product), set()) | {product}
             levels = {each: level for each in family if (level := _level(each)) <= deepest}
             ordered = sorted(levels, key=lambda each: (levels[each], each.key))
-            vectors = [Polynomial.collect([(each.right, Fraction(1))]) for each in ordered]
+            vectors = [Polynomial.of(each.right) for each in ordered]
             rows: list[dict[object, Fraction]] = [{} for _ in ordered]
             for place, polynomials in enumerate(self.cases(vectors, [])):
                 numerators, _ = over_one_denominator([self.ratio(p) for p in polynomials])
@@ -271,14 +269,14 @@ def _without_positive_content(polynomial: Polynomial) -> Polynomial:
     """The polynomial over a positive one that divides it."""
     factors = {f for term, _ in polynomial.terms for f, _ in term if _is_positive(f)}
     common = monomial_content(polynomial, factors)
-    return Polynomial.collect([(reciprocal(common), Fraction(1))]) * polynomial
+    return Polynomial.of(reciprocal(common)) * polynomial
 
 
 def _sigmoid(exponential: Ratio) -> Ratio:
     """The ratio e / (1 + e), with a denominator that is the same for e and 1 / e."""
     below = exponential.numerator + exponential.denominator
     factors = {factor for term, _ in below.terms for factor, _ in term}
-    by = Polynomial.collect([(reciprocal(monomial_content(below, factors)), Fraction(1))])
+    by = Polynomial.of(reciprocal(monomial_content(below, factors)))
     return Ratio(exponential.numerator * by).over(below * by)
 
 
@@ -289,7 +287,7 @@ def _kind(product: Product) -> tuple[object, ...]:
 
 def _level(product: Product) -> int:
     """How deep matrix products are nested in one."""
-    inside = (Polynomial.collect([(t, Fraction(1))]) for t in (product.left, product.right))
+    inside = (Polynomial.of(t) for t in (product.left, product.right))
     return 1 + max((_level(each) for p in inside for each in _outermost(p)), default=0)
 
 
@@ -309,7 +307,7 @@ def _products(polynomial: Polynomial) -> Iterator[Product]:
     for product in _outermost(polynomial):
         yield product
         for term in (product.left, product.right):
-            yield from _products(Polynomial.collect([(term, Fraction(1))]))
+            yield from _products(Polynomial.of(term))
 
 
 def _innermost(polynomial: Polynomial) -> Function | None:
@@ -328,7 +326,7 @@ def _replaced(polynomial: Polynomial, function: Function, value: Polynomial) -> 
     """Put a polynomial for a function, outside matrix products."""
     pairs: list[tuple[Term, Fraction]] = []
     for term, number in polynomial.terms:
-        result = Polynomial.collect([(times(), number)])
+        result = Polynomial.of(times(), number)
         for factor, exponent in term:
             match factor:
                 case _ if factor == function:
@@ -341,6 +339,6 @@ def _replaced(polynomial: Polynomial, function: Function, value: Polynomial) -> 
                         result = result * apply(other, inside) ** exponent
                 case _:
                     part = frozenset([(factor, exponent)])
-                    result = result * Polynomial.collect([(part, Fraction(1))])
+                    result = result * Polynomial.of(part)
         pairs.extend(result.terms)
     return Polynomial.collect(pairs)

@@ -7,7 +7,7 @@ factor is a name, a function applied to a polynomial, or a matrix product of two
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -129,6 +129,17 @@ def is_scalar(term: Term) -> bool:
     return all(factor.scalar for factor, _ in term)
 
 
+def functions_in(term: Term) -> Iterator[Function]:
+    """The functions of a term, those inside matrix products too, in an order that is the same."""
+    for factor, _ in sorted(term, key=lambda pair: pair[0].key):
+        match factor:
+            case Function():
+                yield factor
+            case Product(left=left, right=right):
+                yield from functions_in(left)
+                yield from functions_in(right)
+
+
 def times(*terms: Term) -> Term:
     """The elementwise product of terms; equal factors add their exponents."""
     exponents: dict[Factor, int] = {}
@@ -188,12 +199,17 @@ class Polynomial:
     @staticmethod
     def number(value: int | Fraction) -> Polynomial:
         """A constant."""
-        return Polynomial.collect([(ONE, Fraction(value))])
+        return Polynomial.of(ONE, value)
+
+    @staticmethod
+    def of(term: Term, number: Fraction | int = 1) -> Polynomial:
+        """One term, with a number in front."""
+        return Polynomial.collect([(term, Fraction(number))])
 
     @staticmethod
     def term(*factors: Factor) -> Polynomial:
         """The product of factors."""
-        return Polynomial.collect([(times(*(frozenset([(f, 1)]) for f in factors)), Fraction(1))])
+        return Polynomial.of(times(*(frozenset([(f, 1)]) for f in factors)))
 
     @staticmethod
     def symbol(name: str, scalar: bool = False) -> Polynomial:

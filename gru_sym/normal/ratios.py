@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
+from typing import TypeVar
 
 from gru_sym.normal.polynomials import Polynomial, Term
 
 NUMBER_1 = Polynomial.number(1)
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def combination(row: Row, of: Sequence[Row]) -> list[Fraction] | None:
         rest: dict[object, Fraction] = {**each, number: Fraction(1)}
         for pivot, other in echelon:
             if factor := rest.get(pivot):
-                _add(rest, other, -factor)
+                add_multiple(rest, other, -factor)
         pivot = next((key for key in each if rest.get(key)), None)
         if pivot is None:
             pivot = next((key for key in rest if not isinstance(key, int)), None)
@@ -116,7 +118,10 @@ def combination(row: Row, of: Sequence[Row]) -> list[Fraction] | None:
     return None
 
 
-def _add(total: dict[object, Fraction], part: Row, factor: Fraction) -> None:
+def add_multiple(
+    total: dict[Key, Fraction], part: Mapping[Key, Fraction], factor: Fraction
+) -> None:
+    """Add a multiple of one vector to another; entries that become 0 go."""
     for key, entry in part.items():
         value = total.get(key, Fraction(0)) + factor * entry
         if value:
@@ -148,7 +153,7 @@ def can_be_positive(rows: Iterable[Row], most: int = 60) -> bool:
         for one in above:
             for other in below:
                 total = {key: entry / dict(one)[variable] for key, entry in one}
-                _add(total, dict(other), -1 / dict(other)[variable])
+                add_multiple(total, dict(other), -1 / dict(other)[variable])
                 left.add(frozenset(total.items()))
     return True
 
