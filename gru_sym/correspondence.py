@@ -9,16 +9,12 @@ from gru_sym.language.parser import parse
 from gru_sym.language.shapes import Shape
 from gru_sym.language.syntax import (
     INPUT,
-    Apply,
     Expression,
-    MatrixProduct,
-    Minus,
     Name,
-    Plus,
-    Times,
     names,
 )
 from gru_sym.normal.form import FormWriter, NormalForm, normal_form
+from gru_sym.rewriting import exchanged
 
 
 class Correspondence:
@@ -114,22 +110,15 @@ class Correspondence:
 
     def put_in(self, expression: Expression) -> Expression:
         """An expression of b with the substitution put in."""
+        return exchanged(expression, self._in_a)
+
+    def _in_a(self, expression: Expression) -> Expression | None:
         match expression:
-            case Name(name=name, primed=False) if name in self.trees:
-                return self.trees[name]
             case Name(name=name, primed=True):
                 return Name(self.state(name), True, expression.place)
-            case Apply(function=function, argument=argument, place=place):
-                return Apply(function, self.put_in(argument), place)
-            case MatrixProduct(left=left, right=right, place=place):
-                return MatrixProduct(self.put_in(left), self.put_in(right), place)
-            case Times(factors=parts, place=place):
-                return Times(tuple(map(self.put_in, parts)), place)
-            case Plus(terms=parts, place=place):
-                return Plus(tuple(map(self.put_in, parts)), place)
-            case Minus(operand=operand, place=place):
-                return Minus(self.put_in(operand), place)
-        return expression
+            case Name(name=name):
+                return self.trees.get(name)
+        return None
 
 
 def _shape(shape: Shape) -> str:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from gru_sym.cells import Cell
-from gru_sym.language.errors import CellError, Place
+from gru_sym.language.errors import NOWHERE, CellError
 from gru_sym.language.printer import print_program
 from gru_sym.language.shapes import Shape, axes
 from gru_sym.language.syntax import INPUT, Declaration, Equation, Expression, Name
 from gru_sym.language.unification import Size
 from gru_sym.normal.form import FormWriter, normal_form
-
-NOWHERE = Place(1, 1, 1)
-"""The place of what stands in no text yet."""
 
 
 def read_back(

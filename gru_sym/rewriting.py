@@ -34,6 +34,24 @@ def mapped(expression: Expression, change: Callable[[Expression], Expression]) -
     return change(_with(expression, [mapped(child, change) for child in children(expression)]))
 
 
+def exchanged(
+    expression: Expression, other: Callable[[Expression], Expression | None]
+) -> Expression:
+    """The tree with other expressions for some of its nodes, outermost first; nothing is tidied.
+
+    >>> from gru_sym.language.parser import parse
+    >>> from gru_sym.language.printer import print_expression
+    >>> tree, zero = (parse(f"h' = {text}")[0][0].expression for text in ("W @ x + b", "0"))
+    >>> gone = lambda e: zero if isinstance(e, MatrixProduct) else None
+    >>> print_expression(exchanged(tree, gone))
+    '0 + b'
+    """
+    found = other(expression)
+    if found is not None:
+        return found
+    return _with(expression, [exchanged(child, other) for child in children(expression)])
+
+
 def put_in(expression: Expression, put: Mapping[str, Expression]) -> Expression:
     """The tree with expressions for some of its unprimed names.
 

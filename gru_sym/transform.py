@@ -14,7 +14,7 @@ from fractions import Fraction
 from gru_sym.biases import bias_combinations, common_name
 from gru_sym.cells import Cell
 from gru_sym.functions import FUNCTIONS
-from gru_sym.language.errors import CellError
+from gru_sym.language.errors import NOWHERE, CellError
 from gru_sym.language.parser import parse
 from gru_sym.language.printer import print_expression, print_program
 from gru_sym.language.scope import USUAL_STATES, WITH_TIME
@@ -33,7 +33,7 @@ from gru_sym.language.syntax import (
     names,
 )
 from gru_sym.normal.form import normal_form
-from gru_sym.proved import NOWHERE, agree, check_shapes, named, prove, read_back, shown
+from gru_sym.proved import agree, check_shapes, named, prove, read_back, shown
 from gru_sym.rewriting import mapped, put_in
 from gru_sym.roles import BIAS
 

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from gru_sym.cells import Cell
-from gru_sym.language.errors import CellError
+from gru_sym.language.errors import NOWHERE, CellError
+from gru_sym.language.printer import print_program
 from gru_sym.language.syntax import (
     INPUT,
-    Apply,
+    Declaration,
+    Equation,
     Expression,
     MatrixProduct,
-    Minus,
     Name,
-    Number,
     Plus,
-    Times,
     children,
     names,
 )
+from gru_sym.language.unification import Size
 from gru_sym.layers import Layer
-
-Spelled = Callable[[Expression], str | None]
-"""Another text for an expression, or None to leave it."""
+from gru_sym.proved import named
+from gru_sym.rewriting import exchanged
 
 
 @dataclass(frozen=True)
@@ -53,8 +51,8 @@ def stacked(layer: Layer, copy: Callable[[int, int], tuple[int, int]]) -> Stacke
     >>> from gru_sym import cell
     >>> both = stacked(Layer(cell("rnn.elman"), 2), lambda level, direction: (level, direction))
     >>> print(both.cell.text, both.hidden)
-    h__00' = tanh((W__00 @ x) + (U__00 @ h__00) + b__00)
-    h__10' = tanh((W__10 @ h__00') + (U__10 @ h__10) + b__10) ('h__00',)
+    h__00' = tanh(W__00 @ x + U__00 @ h__00 + b__00)
+    h__10' = tanh(W__10 @ h__00' + U__10 @ h__10 + b__10) ('h__00',)
 
     Parameters
     ----------
@@ -62,19 +60,20 @@ def stacked(layer: Layer, copy: Callable[[int, int], tuple[int, int]]) -> Stacke
     """
     cell, top = layer.cell, layer.num_layers
     assert isinstance(top, int)
-    lines: list[str] = []
+    equations: list[Equation] = []
+    sizes: list[Declaration] = []
     places: dict[str, tuple[int, int, str]] = {}
     for level in range(top):
         for direction in range(layer.directions):
             member = _Member(layer, (level, direction), copy(level, direction))
             try:
-                lines.extend(member.lines())
+                equations += member.equations()
+                sizes += member.declarations()
             except _Unwritten:
                 return None
             places.update({member.local(s): (level, direction, s) for s in cell.states})
-    try:
-        whole = Cell("\n".join(dict.fromkeys(lines)), cell.name)
-    except CellError:
+    whole = _cell(equations, dict.fromkeys(sizes), cell.name)
+    if whole is None:
         return None
     outputs = [(top - 1, direction, cell.output) for direction in range(layer.directions)]
     hidden = tuple(state for state, place in places.items() if place not in outputs)
@@ -100,39 +99,56 @@ class _Member:
         """The name of a parameter, that of the copy which has it."""
         return f"{name}__{self.copy[0]}{self.copy[1]}"
 
-    def below(self) -> list[str]:
+    def below(self) -> list[Name]:
         """The outputs of the level below."""
-        level = self.place[0] - 1
-        return [f"{self.cell.output}__{level}{d}'" for d in range(self.layer.directions)]
+        level, output = self.place[0] - 1, self.cell.output
+        return [Name(f"{output}__{level}{d}", True, NOWHERE) for d in range(self.layer.directions)]
 
-    def lines(self) -> Iterator[str]:
+    def equations(self) -> Iterator[Equation]:
         for equation in self.cell.program.equations:
-            target = self.local(equation.target.name) + "'" * equation.target.primed
-            yield f"{target} = {rendered(equation.expression, self.spelled)}"
+            target = replace(equation.target, name=self.local(equation.target.name))
+            yield Equation(target, exchanged(equation.expression, self.here))
+
+    def declarations(self) -> Iterator[Declaration]:
         for declaration in self.cell.program.declarations:
             if declaration.name != INPUT:
-                yield f"{self.named(declaration.name)}: {declaration.size}"
+                yield _sized(self.named(declaration.name), declaration.size)
             elif self.place[0] == 0:
-                yield f"{INPUT}: {declaration.size}"
+                yield _sized(INPUT, declaration.size)
 
     def named(self, name: str) -> str:
         return self.shared(name) if name in self.cell.program.parameters else self.local(name)
 
-    def spelled(self, expression: Expression) -> str | None:
+    def here(self, expression: Expression) -> Expression | None:
         parameters = self.cell.program.parameters
         match expression:
             case MatrixProduct(left=Name(name=kernel), right=Name(name="x")) if (
                 self.place[0] and self.layer.directions == 2 and kernel in parameters
             ):
                 parts = zip("fr", self.below(), strict=True)
-                read = (f"{self.shared(kernel)}{part} @ {output}" for part, output in parts)
-                return f"({' + '.join(read)})"
+                read = (
+                    MatrixProduct(named(f"{self.shared(kernel)}{part}"), output, NOWHERE)
+                    for part, output in parts
+                )
+                return Plus(tuple(read), NOWHERE)
             case Name(name="x"):
                 if self.place[0] and self.layer.directions == 2:
                     raise _Unwritten
-                return self.below()[0] if self.place[0] else INPUT
-            case Name(name=name, primed=primed):
-                return self.named(name) + "'" * primed
+                return self.below()[0] if self.place[0] else expression
+            case Name(name=name):
+                return replace(expression, name=self.named(name))
+        return None
+
+
+def _sized(name: str, size: Size) -> Declaration:
+    return Declaration(name, size, NOWHERE)
+
+
+def _cell(equations: Iterable[Equation], sizes: Iterable[Declaration], name: str) -> Cell | None:
+    """A cell of its printed text; None if it is none."""
+    try:
+        return Cell(print_program(equations, sizes), name)
+    except CellError:
         return None
 
 
@@ -144,49 +160,46 @@ def one_step(cell: Cell, seen: tuple[str, ...]) -> Cell | None:
 
     >>> from gru_sym import cell
     >>> print(one_step(cell("rnn.elman"), ("h",)).text)
-    h__next' = tanh((W @ x) + U__h + b)
     h__next: n
     x: m
     b: n
     U__h: n
+    h__next' = tanh(W @ x + U__h + b)
     """
     program, shapes = cell.program, cell.sizes.shapes
     merged = _kernels_of_one_state(cell)
 
-    def spelled(expression: Expression) -> str | None:
+    def fixed(expression: Expression) -> Expression | None:
         match expression:
             case MatrixProduct(left=Name(name=kernel), right=Name(name=state)) if kernel in merged:
-                return f"{kernel}__{state}"
+                return named(f"{kernel}__{state}")
             case Name(name=name, primed=primed) if name in cell.states:
-                return f"{name}__next" if primed else f"{name}__"
+                return named(f"{name}__next" if primed else f"{name}__")
             case Name(name=name) if name in program.values:
-                return f"{name}__"
+                return named(f"{name}__")
         return None
 
     needed = {f"{state}'" for state in seen}
-    lines: list[str] = []
+    equations: list[Equation] = []
     for equation in reversed(program.equations):
-        target = equation.target
-        if str(target) in needed:
+        if str(equation.target) in needed:
             needed |= {str(name) for name in names(equation.expression)}
-            left = spelled(target) or ""
-            mark = "'" if target.name in seen else ""
-            lines.append(f"{left}{mark} = {rendered(equation.expression, spelled)}")
-    lines.reverse()
-    text = "\n".join(lines)
+            target = exchanged(equation.target, fixed)
+            assert isinstance(target, Name)
+            left = replace(target, primed=equation.target.name in seen)
+            equations.insert(0, Equation(left, exchanged(equation.expression, fixed)))
     sizes = {f"{s}__{ending}": shapes[s] for s in cell.states for ending in ("", "next")}
     sizes |= {f"{value}__": shapes[value] for value in program.values}
     sizes |= {name: shapes[name] for name in (INPUT, *program.parameters)}
     sizes |= {f"{k}__{s}": (shapes[k][0], 1) for k in merged for s in cell.states}
-    lines += [
-        f"{name}: {rows}"
+    used = {e.target.name for e in equations}
+    used |= {name.name for e in equations for name in names(e.expression)}
+    declarations = [
+        _sized(name, rows)
         for name, (rows, columns) in sizes.items()
-        if columns == 1 and re.search(rf"\b{name}\b", text)
+        if columns == 1 and name in used
     ]
-    try:
-        return Cell("\n".join(lines), cell.name)
-    except CellError:
-        return None
+    return _cell(equations, declarations, cell.name)
 
 
 def _kernels_of_one_state(cell: Cell) -> set[str]:
@@ -207,34 +220,3 @@ def _kernels_of_one_state(cell: Cell) -> set[str]:
         for name in cell.program.parameters
         if len(uses[name]) == 1 and uses[name] <= set(cell.states)
     }
-
-
-def rendered(expression: Expression, spelled: Spelled) -> str:
-    """An expression as text, with other texts for some of its parts."""
-    text = _rendered(expression, spelled)
-    whole = isinstance(expression, (Plus, Times, MatrixProduct)) and spelled(expression) is None
-    return text[1:-1] if whole else text
-
-
-def _rendered(expression: Expression, spelled: Spelled) -> str:
-    if (other := spelled(expression)) is not None:
-        return other
-    match expression:
-        case Number(value=value):
-            return (
-                str(value)
-                if value.denominator == 1
-                else f"({value.numerator} / {value.denominator})"
-            )
-        case Apply(function=function, argument=argument):
-            return f"{function}({rendered(argument, spelled)})"
-        case MatrixProduct(left=left, right=right):
-            return f"({_rendered(left, spelled)} @ {_rendered(right, spelled)})"
-        case Times(factors=parts):
-            return f"({' * '.join(_rendered(part, spelled) for part in parts)})"
-        case Plus(terms=parts):
-            return f"({' + '.join(_rendered(part, spelled) for part in parts)})"
-        case Minus(operand=operand):
-            return f"(-{_rendered(operand, spelled)})"
-        case Name():
-            return str(expression)

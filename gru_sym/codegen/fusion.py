@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gru_sym.codegen.names import Names
-from gru_sym.codegen.terms import NOWHERE, name, plus, product, reads_only, rebuild
+from gru_sym.codegen.terms import name, plus, product, reads_only, rebuild
+from gru_sym.language.errors import NOWHERE
 from gru_sym.language.shapes import Shape, Sizes
 from gru_sym.language.syntax import Expression, MatrixProduct, Name, Plus, children, names
 

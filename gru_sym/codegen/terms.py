@@ -13,7 +13,7 @@ from math import isfinite, prod
 import sympy as sp
 
 from gru_sym.functions import FUNCTIONS
-from gru_sym.language.errors import Place
+from gru_sym.language.errors import NOWHERE
 from gru_sym.language.scope import Program
 from gru_sym.language.shapes import Sizes
 from gru_sym.language.syntax import (
@@ -28,9 +28,6 @@ from gru_sym.language.syntax import (
     names,
 )
 from gru_sym.language.unification import Size
-
-NOWHERE = Place(0, 0, 0)
-"""The place of every generated expression, so that equal means equal."""
 
 TOO_LARGE = "a number of this cell is too large for floating point"
 

@@ -18,6 +18,10 @@ class Place:
     end: int
 
 
+NOWHERE = Place(0, 0, 0)
+"""The place of what stands in no text; one for all, so that equal means equal."""
+
+
 class CellError(ValueError):
     """A cell text that cannot be read, with the place and one sentence.
 
