@@ -15,7 +15,7 @@ export MPLCONFIGDIR := $(CURDIR)/$(VENV)/matplotlib
 KERNEL_CONFIG := $(VENV)/ipython/profile_default/ipython_kernel_config.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv book test unit hygiene nbval site-test lint types format bench stress gpu notebooks constraints clean distclean
+.PHONY: help venv book test unit hygiene nbval site-test lint types format bench stress mutate gpu notebooks constraints clean distclean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -100,6 +100,10 @@ JOBS  ?= 2
 stress: venv
 	$(PY) -m stress --cells $(CELLS) --seed $(SEED) --jobs $(JOBS) --kinds "$(KINDS)" --only "$(ONLY)"
 
+# make mutate   one small mistake at a time in the package: how many do the tests notice? PER_ROOM=20 SEED=1
+PER_ROOM ?= 20
+mutate: venv
+	$(PY) tools/mutate.py --per-room $(PER_ROOM) --seed $(SEED)
 
 # make gpu   on a machine with CUDA: the tests that need it, then a record into book/evidence
 RECORD ?= book/evidence/cuda-$(shell date -u +%Y-%m-%d-%H%M).json
