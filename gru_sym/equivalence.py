@@ -253,11 +253,12 @@ class _Point:
 
 
 def _is_known(ball: Any) -> bool:
-    """Whether an interval is so narrow that the digits shown are those of the value."""
-    return bool(ball.delta.b * 10 ** (SHOWN_DIGITS + 1) <= abs(ball).a)
+    """Whether an interval is so narrow that the digits shown, or decimals near 0, are exact."""
+    return bool(ball.delta.b * 10 ** (SHOWN_DIGITS + 1) <= max(abs(ball).a, int(0 in ball)))
 
 
 def _shown(ball: Any) -> str:
     import mpmath
 
-    return str(mpmath.nstr(mpmath.mpf(ball.mid.a), SHOWN_DIGITS))
+    middle = 0 if 0 in ball else ball.mid.a
+    return str(mpmath.nstr(mpmath.mpf(middle), SHOWN_DIGITS))

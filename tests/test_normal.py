@@ -112,6 +112,22 @@ def test_an_identity_is_proved_wherever_it_stands(one, other, place):
     assert isinstance(decided(*sides), Proof)
 
 
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("atom", ["1 - h", "tanh(g)", "U @ h"])
+def test_an_identity_is_proved_with_e_in_its_exponentials(atom, place):
+    """exp(1 - h) is e exp(-h), and e is a coefficient: W @ (e v) is e (W @ v)."""
+    for pair in NORMAL + DECIDED:
+        sides = [place.format(side.format(a=atom, b="1 - g")) for side in pair]
+        assert decided(*sides), sides[0]
+
+
+def test_a_value_that_is_0_up_to_rounding_refutes():
+    one, other = "relu(softplus(-(U @ h)))", "relu((U @ h) - softplus(U @ h))"
+    refutation = decided(one, other)
+    assert isinstance(refutation, Refutation)
+    assert "0.0" in str(refutation)
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_random_identities_are_proved_and_their_perturbations_refuted(data):
@@ -213,7 +229,7 @@ def test_a_combination_is_found_exactly_if_there_is_one(rows, target):
     forms = [
         {k: Fraction(v) for k, v in zip("xyz", row, strict=True) if v} for row in (*rows, target)
     ]
-    found = combination(forms[-1], forms[:-1])
+    found = combination(forms[-1], forms[:-1], Fraction(1))
     rank = np.linalg.matrix_rank
     assert (found is not None) == (rank(np.array([*rows, target])) == rank(np.array(rows)))
     if found is not None:

@@ -9,8 +9,8 @@ for every a. To see it, a polynomial is written in *generators*, between which n
 * exp(a), and with it sigmoid(a), is a product of powers of the exponentials of a few arguments, no
   one of which is a rational combination of the others; exp(softplus(a)) is 1 + exp(a).
 * A softplus of a known argument is the known one, and one of its negative is `softplus(a) - a`.
-* The matrix products `W @ v` of one W are generators for those vectors v that are no rational
-  combinations of others.
+* The matrix products `W @ v` of one W are generators for those vectors v that are no combinations
+  of others, with coefficients that are single numbers, such as e.
 
 What is left is a fraction of polynomials, which is 0 if its numerator is. Every step is an identity
 of formulas, so the answer holds for all sizes; where it is no, nothing is claimed.
@@ -21,10 +21,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import combinations_with_replacement
-from math import lcm
+from math import lcm, prod
 
 from gru_sym.functions import FUNCTIONS
-from gru_sym.normal.application import apply
+from gru_sym.normal.pieces import innermost, replaced
 from gru_sym.normal.polynomials import (
     Factor,
     Function,
@@ -32,10 +32,11 @@ from gru_sym.normal.polynomials import (
     Product,
     Symbol,
     Term,
+    is_scalar,
     reciprocal,
-    times,
 )
 from gru_sym.normal.ratios import (
+    NUMBER_0,
     NUMBER_1,
     Ratio,
     Row,
@@ -44,6 +45,7 @@ from gru_sym.normal.ratios import (
     combination,
     monomial_content,
     over_one_denominator,
+    over_scalars,
 )
 
 MAX_CASES = 200
@@ -63,6 +65,7 @@ class _Again(Exception):
 def vanish(polynomials: Iterable[Polynomial]) -> bool:
     """Whether polynomials are all seen to be 0, whatever their names stand for.
 
+    >>> from gru_sym.normal.application import apply
     >>> a = Polynomial.symbol("a")
     >>> vanish([apply("sigmoid", a) * apply("exp", -a) - apply("sigmoid", -a)])
     True
@@ -105,7 +108,7 @@ class _Writer:
         self, polynomials: list[Polynomial], positive: list[Polynomial]
     ) -> Iterator[list[Polynomial]]:
         """The polynomials in each combination of pieces; `positive` is what is known to be so."""
-        kinked = next((f for p in polynomials if (f := _innermost(p)) is not None), None)
+        kinked = next((f for p in polynomials if (f := innermost(p)) is not None), None)
         if kinked is None:
             yield polynomials
             return
@@ -120,7 +123,7 @@ class _Writer:
             if not can_be_positive(self._signs(here)):
                 continue
             value = a.scaled(slope) + Polynomial.number(intercept)
-            yield from self.cases([_replaced(p, kinked, value) for p in polynomials], here)
+            yield from self.cases([replaced(p, kinked, value) for p in polynomials], here)
 
     def _signs(self, positive: list[Polynomial]) -> Iterator[Row]:
         """The inequalities, and products of two, as linear ones in products of generators."""
@@ -142,8 +145,25 @@ class _Writer:
     def sign(self, polynomial: Polynomial) -> Polynomial:
         """What has the sign of a polynomial, in generators: denominators are positive."""
         if polynomial not in self.signs:
-            self.signs[polynomial] = _without_positive_content(self.ratio(polynomial).numerator)
+            ratio = self.ratio(polynomial)
+            sign = _without_positive_content(ratio.numerator)
+            # Two that are equal may be written with denominators that are not.
+            for known, other in (*self.signs.items(), *((p, NUMBER_1) for p in self.positive())):
+                if (ratio - self.ratio(known)).is_zero:
+                    sign = other
+                elif (ratio + self.ratio(known)).is_zero:
+                    sign = -other
+            self.signs[polynomial] = sign
         return self.signs[polynomial]
+
+    def positive(self) -> Iterator[Polynomial]:
+        """Known functions that are positive, and those of the negative argument."""
+        for function in [*self.opaque]:
+            reflection = FUNCTIONS[function.function].reflection
+            if _is_positive(function) and reflection is not None:
+                value = Polynomial.term(function)
+                yield value
+                yield reflection(value, function.argument)
 
     # Everything else
 
@@ -161,7 +181,7 @@ class _Writer:
             match factor:
                 case Function(function="exp", argument=argument):
                     whole = argument.scaled(Fraction(exponent))
-                    result = result * self.exponential(self.ratio(whole))
+                    result = result * self.exponential(whole)
                 case _ if exponent > 0:
                     result = result * self.factor(factor) ** exponent
                 case _:
@@ -176,7 +196,7 @@ class _Writer:
             case Product():
                 return Ratio(self.product(factor))
             case Function(function="sigmoid", argument=argument):
-                return _sigmoid(self.exponential(self.ratio(argument)))
+                return _sigmoid(self.exponential(argument))
         return self.known_function(factor)
 
     def known_function(self, function: Function) -> Ratio:
@@ -194,26 +214,30 @@ class _Writer:
         self.opaque[function] = argument
         return Ratio(Polynomial.term(function))
 
-    def exponential(self, argument: Ratio) -> Ratio:
-        """The exponential of a ratio."""
-        result = Ratio(NUMBER_1)
-        if not argument.denominators:
-            for term, number in argument.numerator.ordered:
-                match tuple(term):
-                    case ((Function("softplus") as inside, 1),) if number.denominator == 1:
-                        base = self.exponential(self.opaque[inside]) + 1
-                        if number < 0:
-                            base = Ratio(base.denominator).over(base.numerator)
-                        result = result * base ** abs(int(number))
-                        part = Polynomial.of(term, number)
-                        argument = Ratio(argument.numerator - part)
-        return result if argument.is_zero else result * self._power_product(argument)
+    def exponential(self, argument: Polynomial) -> Ratio:
+        """The exponential of a polynomial without pieces."""
+        result, scalars, rest = Ratio(NUMBER_1), NUMBER_0, NUMBER_0
+        for term, number in argument.ordered:
+            match tuple(term):
+                case ((Function(function="softplus", argument=inside), 1),) if (
+                    number.denominator == 1
+                ):
+                    base = self.exponential(inside) + 1
+                    if number < 0:
+                        base = Ratio(base.denominator).over(base.numerator)
+                    result = result * base ** abs(int(number))
+                case _ if is_scalar(term):
+                    scalars = scalars + Polynomial.of(term, number)
+                case _:
+                    rest = rest + Polynomial.of(term, number)
+        parts = (self.ratio(part) for part in (scalars, rest))
+        return prod((self._power_product(p) for p in parts if not p.is_zero), start=result)
 
     def _power_product(self, argument: Ratio) -> Ratio:
         """The same, in powers of the exponentials of a basis, of which it may be a new one."""
         numerators, _ = over_one_denominator([*self.exponents, argument])
         *known, new = (as_row(numerator) for numerator in numerators)
-        found = combination(new, known)
+        found = combination(new, known, Fraction(1))
         if found is None:
             self.exponents.append(argument)
             found = [Fraction(0)] * len(known) + [Fraction(1)]
@@ -222,8 +246,15 @@ class _Writer:
             if (q * share).denominator != 1:
                 self.shares[k] = lcm(share, q.denominator)
                 raise _Again
-        powers = [(_generator(k), int(q * self.shares.get(k, 1))) for k, q in enumerate(found) if q]
+        powers = [
+            (self.generator(k), int(q * self.shares.get(k, 1))) for k, q in enumerate(found) if q
+        ]
         return Ratio(Polynomial.of(frozenset(powers)))
+
+    def generator(self, k: int) -> Symbol:
+        """The share of an exponential of the basis."""
+        terms = self.exponents[k].numerator.terms | self.exponents[k].denominator.terms
+        return Symbol(f"exp {k}", all(is_scalar(term) for term, _ in terms))
 
     def product(self, product: Product) -> Polynomial:
         """A matrix product as a combination of those that are generators."""
@@ -234,25 +265,20 @@ class _Writer:
             levels = {each: level for each in family if (level := _level(each)) <= deepest}
             ordered = sorted(levels, key=lambda each: (levels[each], each.key))
             vectors = [Polynomial.of(each.right) for each in ordered]
-            rows: list[dict[object, Fraction]] = [{} for _ in ordered]
+            rows: list[dict[object, Polynomial]] = [{} for _ in ordered]
             for place, polynomials in enumerate(self.cases(vectors, [])):
                 numerators, _ = over_one_denominator([self.ratio(p) for p in polynomials])
                 for row, numerator in zip(rows, numerators, strict=True):
-                    row.update(as_row(numerator, place))
+                    row.update(over_scalars(numerator, place))
             basis: list[int] = []
             for k, each in enumerate(ordered):
-                found = combination(rows[k], [rows[i] for i in basis])
+                found = combination(rows[k], [rows[i] for i in basis], NUMBER_1, _is_unit)
                 if found is None:
                     basis.append(k)
-                    found = [Fraction(0)] * (len(basis) - 1) + [Fraction(1)]
-                self.products[each] = Polynomial.collect(
-                    (frozenset([(ordered[i], 1)]), q) for i, q in zip(basis, found, strict=True)
-                )
+                    found = [NUMBER_0] * (len(basis) - 1) + [NUMBER_1]
+                own = (q * Polynomial.term(ordered[i]) for i, q in zip(basis, found, strict=True))
+                self.products[each] = sum(own, NUMBER_0)
         return self.products[product]
-
-
-def _generator(k: int) -> Symbol:
-    return Symbol(f"exp {k}")
 
 
 def _is_positive(factor: Factor) -> bool:
@@ -263,6 +289,13 @@ def _is_positive(factor: Factor) -> bool:
         case Function(function=function):
             return function == "softplus"
     return False
+
+
+def _is_unit(polynomial: Polynomial) -> bool:
+    """Whether one term is all, and positive."""
+    return len(polynomial.terms) == 1 and all(
+        _is_positive(f) for term, _ in polynomial.terms for f, _ in term
+    )
 
 
 def _without_positive_content(polynomial: Polynomial) -> Polynomial:
@@ -308,37 +341,3 @@ def _products(polynomial: Polynomial) -> Iterator[Product]:
         yield product
         for term in (product.left, product.right):
             yield from _products(Polynomial.of(term))
-
-
-def _innermost(polynomial: Polynomial) -> Function | None:
-    """A function linear on pieces, outside matrix products, with none such in its argument."""
-    for term, _ in polynomial.ordered:
-        for factor, _ in sorted(term, key=lambda pair: pair[0].key):
-            if isinstance(factor, Function):
-                if (inside := _innermost(factor.argument)) is not None:
-                    return inside
-                if FUNCTIONS[factor.function].pieces:
-                    return factor
-    return None
-
-
-def _replaced(polynomial: Polynomial, function: Function, value: Polynomial) -> Polynomial:
-    """Put a polynomial for a function, outside matrix products."""
-    pairs: list[tuple[Term, Fraction]] = []
-    for term, number in polynomial.terms:
-        result = Polynomial.of(times(), number)
-        for factor, exponent in term:
-            match factor:
-                case _ if factor == function:
-                    result = result * value**exponent
-                case Function(function=other, argument=argument):
-                    inside = _replaced(argument, function, value)
-                    if other == "exp":
-                        result = result * apply(other, inside.scaled(Fraction(exponent)))
-                    else:
-                        result = result * apply(other, inside) ** exponent
-                case _:
-                    part = frozenset([(factor, exponent)])
-                    result = result * Polynomial.of(part)
-        pairs.extend(result.terms)
-    return Polynomial.collect(pairs)

@@ -129,6 +129,11 @@ def is_scalar(term: Term) -> bool:
     return all(factor.scalar for factor, _ in term)
 
 
+def scalars_of(term: Term) -> Term:
+    """The factors that are single numbers."""
+    return frozenset((factor, exponent) for factor, exponent in term if factor.scalar)
+
+
 def functions_in(term: Term) -> Iterator[Function]:
     """The functions of a term, those inside matrix products too, in an order that is the same."""
     for factor, _ in sorted(term, key=lambda pair: pair[0].key):
@@ -231,6 +236,9 @@ class Polynomial:
         """Every name that occurs."""
         return frozenset().union(*(term_names(term) for term, _ in self.terms))
 
+    def __bool__(self) -> bool:
+        return bool(self.terms)
+
     def __add__(self, other: Polynomial | int) -> Polynomial:
         right = Polynomial.number(other) if isinstance(other, int) else other
         return Polynomial.collect([*self.terms, *right.terms])
@@ -280,14 +288,10 @@ def matrix_product(
         raise TooManyTerms
     pairs: list[tuple[Term, Fraction]] = []
     for (s, p), (t, q) in product(left.terms, right.terms):
-        outside = times(_scalars(s), _scalars(t))
-        joined = _join(s - _scalars(s), t - _scalars(t), inner, scalar, column)
+        outside = times(scalars_of(s), scalars_of(t))
+        joined = _join(s - scalars_of(s), t - scalars_of(t), inner, scalar, column)
         pairs.append((times(outside, joined), p * q))
     return Polynomial.collect(pairs)
-
-
-def _scalars(term: Term) -> Term:
-    return frozenset((factor, exponent) for factor, exponent in term if factor.scalar)
 
 
 def _join(left: Term, right: Term, inner: Size, scalar: bool, column: bool) -> Term:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from math import prod
 from typing import TypeVar
 
-from gru_sym.normal.polynomials import Polynomial, Term
+from gru_sym.normal.polynomials import Polynomial, Term, scalars_of
 
-NUMBER_1 = Polynomial.number(1)
+NUMBER_0, NUMBER_1 = Polynomial.number(0), Polynomial.number(1)
 Key = TypeVar("Key")
+Entry = TypeVar("Entry", Fraction, Polynomial)
 
 
 @dataclass(frozen=True)
@@ -92,38 +94,53 @@ def as_row(polynomial: Polynomial, place: int = 0) -> Row:
     return {(place, term): number for term, number in polynomial.terms}
 
 
-def combination(row: Row, of: Sequence[Row]) -> list[Fraction] | None:
-    """Coefficients that make a vector from others; None if there are none.
+def over_scalars(polynomial: Polynomial, place: int = 0) -> dict[object, Polynomial]:
+    """The coefficients of a polynomial, which are polynomials in what is a single number."""
+    row: dict[object, Polynomial] = {}
+    for term, number in polynomial.terms:
+        scalars = scalars_of(term)
+        key = place, term - scalars
+        row[key] = row.get(key, NUMBER_0) + Polynomial.of(scalars, number)
+    return row
+
+
+def combination(
+    row: Mapping[object, Entry],
+    of: Sequence[Mapping[object, Entry]],
+    one: Entry,
+    is_unit: Callable[[Entry], bool] = bool,
+) -> list[Entry] | None:
+    """Coefficients that make a vector from others; None if none are found.
 
     >>> half, one = Fraction(1, 2), Fraction(1)
-    >>> combination({"a": one, "b": one}, [{"a": one * 2, "b": one * 2}]) == [half]
+    >>> combination({"a": one, "b": one}, [{"a": one * 2, "b": one * 2}], one) == [half]
     True
+
+    Where not every entry but 0 has a reciprocal, `is_unit` says which have; then some may be
+    missed.
     """
-    echelon: list[tuple[object, dict[object, Fraction]]] = []
-    for number, each in enumerate([*of, row]):
+    echelon: list[tuple[object, dict[object, Entry]]] = []
+    for number, each in enumerate(chain(of, [row])):
         # Beside its entries a row carries, under its own number, what it is made of.
-        rest: dict[object, Fraction] = {**each, number: Fraction(1)}
+        rest = dict(each)
+        rest[number] = one
         for pivot, other in echelon:
-            if factor := rest.get(pivot):
-                add_multiple(rest, other, -factor)
-        pivot = next((key for key in each if rest.get(key)), None)
-        if pivot is None:
-            pivot = next((key for key in rest if not isinstance(key, int)), None)
-        if pivot is None:
-            if number == len(of):
-                return [-rest.get(k, Fraction(0)) for k in range(len(of))]
-            continue
-        scale = 1 / rest[pivot]
-        echelon.append((pivot, {key: entry * scale for key, entry in rest.items()}))
+            if pivot in rest:
+                add_multiple(rest, other, -rest[pivot])
+        left = [key for key in rest if not isinstance(key, int)]
+        if not left and number == len(of):
+            return [-rest[k] if k in rest else one - one for k in range(len(of))]
+        pivot = next((key for key in left if is_unit(rest[key])), None)
+        if pivot is not None:
+            scale = rest[pivot] ** -1
+            echelon.append((pivot, {key: entry * scale for key, entry in rest.items()}))
     return None
 
 
-def add_multiple(
-    total: dict[Key, Fraction], part: Mapping[Key, Fraction], factor: Fraction
-) -> None:
+def add_multiple(total: dict[Key, Entry], part: Mapping[Key, Entry], factor: Entry) -> None:
     """Add a multiple of one vector to another; entries that become 0 go."""
     for key, entry in part.items():
-        value = total.get(key, Fraction(0)) + factor * entry
+        value = total[key] + factor * entry if key in total else factor * entry
         if value:
             total[key] = value
         else:
