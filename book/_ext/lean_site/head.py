@@ -12,8 +12,6 @@ from typing import Any
 
 import yaml
 
-PICTURE = "_static/card.png"
-
 
 @dataclass(frozen=True)
 class Words:
@@ -38,15 +36,13 @@ def address(base: str, document: str) -> str:
 def head(base: str, document: str, said: Words, root: str) -> str:
     """Title and metadata. Without a base there is no canonical address."""
     title, description = escape(said.title), escape(said.description)
-    picture = f"{base.rstrip('/')}/{PICTURE}" if base else root + PICTURE
     lines = [
         f"<title>{title}</title>",
         f'<meta name="description" content="{description}">',
         f'<meta property="og:title" content="{title}">',
         f'<meta property="og:description" content="{description}">',
         '<meta property="og:type" content="article">',
-        f'<meta property="og:image" content="{picture}">',
-        '<meta name="twitter:card" content="summary_large_image">',
+        '<meta name="twitter:card" content="summary">',
         '<meta name="theme-color" content="#14527a">',
         f'<link rel="icon" type="image/svg+xml" href="{root}_static/icon.svg">',
     ]
