@@ -99,7 +99,7 @@ def footer(citation: dict[str, Any], base: str) -> str:
     checked = f"PyTorch {version('torch')}, NumPy {version('numpy')}, SymPy {version('sympy')}"
     day = built_on()
     return f"""<footer class="bd-footer-content site-footer">
-<p>gru_sym {escape(str(citation["version"]))}. Every cell of this page was run on
+<p>gru_sym {escape(str(citation["version"]))}. The notebooks of this book were run on
 <time datetime="{day}">{day.day} {day:%B %Y}</time> with {checked}.
 Text: CC BY 4.0. Code: BSD-3-Clause.</p>
 <details id="cite"><summary>Cite this</summary>
