@@ -131,7 +131,8 @@ function elsewhere(now) {
     + '<th scope="col">difference</th></tr></thead>';
   const all = rows(now);
   const [known, papers] = [all.filter((r) => r.libraries), all.filter((r) => !r.libraries)];
-  const table = (some, words) => `<table class="gru-table"><caption>${words}</caption>${head}`
+  const long = String(count).length > 18 ? " gru-long" : "";
+  const table = (some, words) => `<table class="gru-table${long}"><caption>${words}</caption>${head}`
     + `<tbody>${some.map(line).join("")}</tbody></table>`;
   return table(known, "The same layer elsewhere")
     + (papers.length ? `<details class="gru-more"><summary>Equations that no library here stores so`

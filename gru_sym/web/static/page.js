@@ -51,7 +51,8 @@ function start() {
   // What there is to choose depends on the layer.
   const offer = () => {
     const all = variants(state.key);
-    at("key").innerHTML = options(state);
+    if (plain(state.key).family !== plain(at("key").value).family) at("key").innerHTML = options(state);
+    at("key").value = state.key;
     at("field-p").hidden = !all.some(projects);
     at("p").placeholder = all.some((c) => !projects(c)) ? "none" : "";
     const both = [true, false].every((biases) => all.some((c) => cellOf(c).biases === biases));
@@ -77,8 +78,9 @@ function start() {
   };
 
   at("form").addEventListener("submit", (event) => event.preventDefault());
-  at("form").addEventListener("input", ({ target }) => {
+  const follows = ({ target }) => {
     if (target.name === "family") {
+      if (plain(state.key).family === target.value) return;
       const { library } = plain(state.key);
       const own = keys.filter((key) => plain(key).family === target.value);
       state.key = own.find((key) => plain(key).library === library) ?? own[0];
@@ -92,7 +94,8 @@ function start() {
     else if (target.name === "bare") state.biases = !target.checked;
     else state[target.name] = target.value;
     changed();
-  });
+  };
+  for (const event of ["input", "change"]) at("form").addEventListener(event, follows);
 
   const copied = async (button, text) => {
     const before = button.textContent;
