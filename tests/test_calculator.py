@@ -149,6 +149,8 @@ def test_the_other_libraries_and_their_differences():
     assert "Keras" in own and rows[own] == ["after", "6n", "296,448", "this one"]
     before = next(name for name in rows if "Keras reset_after=False" in name)
     assert rows[before] == ["before", "3n", "295,680", "−768"]
+    assert not any("Dey" in name for name in rows), "papers store nothing"
+    assert "Dey &#38; Salem" in found["elsewhere"].split("<details")[1]
     bare = next(name for name in rows if name.startswith("without biases"))
     assert rows[bare][1:] == ["0", "294,912", "−1,536"]
 

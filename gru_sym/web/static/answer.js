@@ -89,25 +89,23 @@ function effective(now) {
     + proof + why;
 }
 
-// Layers of one family that store the same, one row each; those of libraries apart from equations.
-function rows(now) {
+// Layers of one family that store the same, one row each: of libraries, or of bare equations.
+function rows(now, bare) {
   const { choice, projected } = now;
   const found = new Map();
   for (const other of DATA.choices) {
-    if (other.family !== choice.family || projects(other) !== projected) continue;
-    const theirs = cellOf(other);
-    const count = countOf(other, now);
+    if (other.family !== choice.family || (other.library === EQUATIONS) !== bare) continue;
+    const count = projects(other) === projected ? countOf(other, now) : null;
     if (count === null) continue;
-    const counts = theirs.counts[1];
-    const [biases, weights] = [counts.biases[0], counts.weights[0]];
-    const key = [theirs.biases && theirs.reset, biases, weights].join();
-    const row = found.get(key)
-      ?? { names: [], biases, count, resets: new Set(), libraries: 0, own: false, without: !theirs.biases };
-    row.resets.add(theirs.reset);
-    const name = row.without && other.library !== EQUATIONS ? other.title : told(other);
+    const theirs = cellOf(other);
+    const { biases, weights } = theirs.counts[1];
+    const key = [theirs.biases && theirs.reset, biases[0], weights[0]].join();
+    const row = found.get(key) ?? { names: [], biases: biases[0], count, resets: [], own: false };
+    const name = theirs.biases || bare ? told(other) : other.title;
     if (!row.names.includes(name)) row.names.push(name);
-    row.libraries += other.library !== EQUATIONS;
+    if (!row.resets.includes(theirs.reset)) row.resets.push(theirs.reset);
     row.own ||= other === choice;
+    row.lead = theirs.biases || bare ? "" : "<i>without biases</i> ";
     found.set(key, row);
   }
   return [...found.values()].sort((a, b) => (a.count < b.count ? 1 : a.count > b.count ? -1 : 0));
@@ -116,27 +114,23 @@ function rows(now) {
 function elsewhere(now) {
   const count = total(now.counts.count, now.sizes, now.layers);
   const gru = now.choice.family === "GRU";
-  const name = (row) => {
-    const names = row.names.map(escaped).join(" · ");
-    return row.without && row.libraries ? `<i>without biases</i> ${names}` : names;
-  };
   const line = (row) => `<tr${row.own ? ' class="gru-own" aria-current="true"' : ""}>`
-    + `<th scope="row">${name(row)}</th>`
-    + (gru ? `<td class="gru-wide">${[...row.resets].join(", ")}</td>` : "")
+    + `<th scope="row">${row.lead}${row.names.map(escaped).join(" · ")}</th>`
+    + (gru ? `<td class="gru-wide">${row.resets.join(", ")}</td>` : "")
     + `<td>${written(row.biases)}</td><td class="gru-wide">${grouped(row.count)}</td>`
     + `<td>${row.own ? "this one" : signed(row.count - count)}</td></tr>`;
-  const head = `<thead><tr><th scope="col">stored by</th>`
+  const head = (what) => `<thead><tr><th scope="col">${what}</th>`
     + (gru ? '<th scope="col" class="gru-wide">reset gate</th>' : "")
     + '<th scope="col">biases</th><th scope="col" class="gru-wide">count</th>'
     + '<th scope="col">difference</th></tr></thead>';
-  const all = rows(now);
-  const [known, papers] = [all.filter((r) => r.libraries), all.filter((r) => !r.libraries)];
   const long = String(count).length > 18 ? " gru-long" : "";
-  const table = (some, words) => `<table class="gru-table${long}"><caption>${words}</caption>${head}`
-    + `<tbody>${some.map(line).join("")}</tbody></table>`;
-  return table(known, "The same layer elsewhere")
-    + (papers.length ? `<details class="gru-more"><summary>Equations that no library here stores so`
-      + `</summary>${table(papers, "The same sizes in other equations")}</details>` : "");
+  const table = (some, caption, what) => `<table class="gru-table${long}"><caption>${caption}</caption>`
+    + `${head(what)}<tbody>${some.map(line).join("")}</tbody></table>`;
+  const [libraries, papers] = [rows(now, false), rows(now, true)];
+  return (libraries.length ? table(libraries, "The same layer elsewhere", "stored by") : "")
+    + (papers.length ? `<details class="gru-more"${now.choice.library === EQUATIONS ? " open" : ""}>`
+      + `<summary>In papers and other equations</summary>`
+      + `${table(papers, "The same sizes in other equations", "equations")}</details>` : "");
 }
 
 // The other of GRU and LSTM beside this layer, and what each could be with as many parameters.

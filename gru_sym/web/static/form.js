@@ -12,11 +12,15 @@ function options(state) {
       + `${escaped(plain(key).label)}</option>`).join("") + "</optgroup>").join("");
 }
 
-function field(name, state, mode = "numeric") {
-  const called = variants(state.key).map((c) => c.sizeOptions[name]).find(Boolean);
-  return `<div class="gru-field" id="gru-field-${name}"><label for="gru-${name}"><b>${name}</b> `
-    + `<span>${escaped(called ?? LETTERS[name])}</span></label>`
-    + `<input id="gru-${name}" name="${name}" inputmode="${mode}" autocomplete="off" spellcheck="false" `
+const hasProjection = (key) => variants(key).some(projects);
+const calledBy = (key, size) =>
+  variants(key).map((c) => c.sizeOptions[size]).find(Boolean) ?? LETTERS[size];
+
+function field(name, state) {
+  const hidden = name === "p" && !hasProjection(state.key) ? " hidden" : "";
+  return `<div class="gru-field" id="gru-field-${name}"${hidden}><label for="gru-${name}"><b>${name}</b> `
+    + `<span>${escaped(calledBy(state.key, name))}</span></label>`
+    + `<input id="gru-${name}" name="${name}" inputmode="numeric" autocomplete="off" spellcheck="false" `
     + `value="${escaped(state[name])}" aria-describedby="gru-fault-${name}">`
     + `<p class="gru-fault" id="gru-fault-${name}"></p></div>`;
 }

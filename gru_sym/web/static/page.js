@@ -8,7 +8,7 @@ function start() {
 
   const address = () => {
     const words = [`m=${state.m}`, `n=${state.n}`];
-    if (state.p.trim() && variants(state.key).some(projects)) words.push(`p=${state.p}`);
+    if (state.p.trim() && hasProjection(state.key)) words.push(`p=${state.p}`);
     if (state.L !== "1") words.push(`L=${state.L}`);
     if (state.both) words.push("both");
     if (!state.biases) words.push("bare");
@@ -53,8 +53,7 @@ function start() {
     const all = variants(state.key);
     if (plain(state.key).family !== plain(at("key").value).family) at("key").innerHTML = options(state);
     at("key").value = state.key;
-    at("field-p").hidden = !all.some(projects);
-    at("p").placeholder = all.some((c) => !projects(c)) ? "none" : "";
+    at("field-p").hidden = !hasProjection(state.key);
     const both = [true, false].every((biases) => all.some((c) => cellOf(c).biases === biases));
     at("bare").disabled = !both;
     if (!both) state.biases = cellOf(all[0]).biases;
@@ -62,8 +61,7 @@ function start() {
     at("both").checked = state.both;
     for (const name of ["m", "n", "p", "L"]) {
       if (at(name).value !== state[name]) at(name).value = state[name];
-      const called = all.map((c) => c.sizeOptions[name]).find(Boolean) ?? LETTERS[name];
-      at(`field-${name}`).querySelector("label span").textContent = called;
+      at(`field-${name}`).querySelector("label span").textContent = calledBy(state.key, name);
     }
     for (const radio of root.querySelectorAll("[name=family]")) {
       radio.checked = radio.value === plain(state.key).family;
