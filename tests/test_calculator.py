@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import html
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +17,8 @@ from hypothesis.strategies import integers
 
 from gru_sym import Layer, budget, cell, effective_count
 from gru_sym.libraries.layout import FOLDER, layout
-from gru_sym.web.choices import EQUATIONS
-from gru_sym.web.data import Polynomials, calculator_data
+from gru_sym.web.choices import Choice
+from gru_sym.web.data import Polynomials
 from gru_sym.web.page import NoNode, calculator_html, evaluate, script
 
 try:
@@ -80,51 +80,47 @@ def test_a_polynomial_keeps_its_terms(terms: dict[tuple[int, int], int]):
     assert {(i, j): int(c) for c, i, j, *_ in found} == {k: c for k, c in terms.items() if c}
 
 
+def small(choice: Choice, levels: int = 1, both: bool = False) -> dict[str, Any]:
+    """The settings of the fields for a small layer."""
+    fields = {"m": "5", "n": "7", "p": "3" if "p" in choice.cell.size_names else ""}
+    return {"key": choice.key, "biases": choice.biases, "L": str(levels), "both": both} | fields
+
+
 def test_the_data_are_those_of_the_layouts():
     """Names and shapes of a stack, as the layout itself gives them."""
-    compared = 0
-    for choice in every_choice():
-        for levels, both in ((1, False), (3, True)):
-            stored = choice.stored(both, levels)
-            if stored is None:
-                continue
-            fields = {"m": "5", "n": "7", "p": "3" if "p" in choice.cell.size_names else ""}
-            state = {"key": choice.key, "biases": choice.biases, "both": both, "L": str(levels)}
-            (found,) = answers(state | fields)
-            sizes = {s: int(v) for s, v in fields.items() if v}
-            expected = {
-                name: str(tuple(int(sp.sympify(axis).subs(sizes)) for axis in shape))
-                for name, shape in stored.tensors.items()
-            }
-            rows = table(found["tensors"])
-            assert {(n.split(" to ")[0], s) for n, s, _ in rows} <= set(expected.items())
-            assert sum(int(c.replace(",", "")) for *_, c in rows) == int(
-                found["number"].replace(",", "")
-            )
-            compared += 1
-    assert compared >= 20
+    cases = [(c, *how) for c in every_choice() for how in ((1, False), (3, True))]
+    cases = [(case, case[0].stored(case[2], case[1])) for case in cases]
+    cases = [(case, stored) for case, stored in cases if stored]
+    assert len(cases) >= 20
+    found = answers(*(small(*case) for case, _ in cases))
+    for (case, stored), answer in zip(cases, found, strict=True):
+        sizes = {"m": 5, "n": 7, "p": 3}
+        expected = {
+            name: str(tuple(int(sp.sympify(axis).subs(sizes)) for axis in shape))
+            for name, shape in stored.tensors.items()
+        }
+        rows = table(answer["tensors"])
+        assert {(n.split(" to ")[0], s) for n, s, _ in rows} <= set(expected.items()), case
 
 
 def test_the_parts_add_up():
-    for choice, state in settings(120, seed=2):
-        if counted(choice, state) is None:
-            continue
-        (found,) = answers(state)
+    given = [case for case in settings(200, seed=2) if counted(*case)]
+    assert len(given) > 100
+    found = answers(*(state for _, state in given))
+    for (choice, _), answer in zip(given, found, strict=True):
         for part in ("tensors", "gates"):
-            total = sum(int(row[-1].replace(",", "")) for row in table(found[part]))
-            assert f"{total:,}" == found["number"], (choice.label, part)
+            total = sum(int(row[-1].replace(",", "")) for row in table(answer[part]))
+            assert f"{total:,}" == answer["number"], (choice.label, part)
 
 
 # ------------------------------------------------------------------------------- what is said of it
 
 
 def test_the_effective_count_is_the_certified_one():
-    for choice in every_choice():
-        sizes = {s: {"m": 5, "n": 7, "p": 3}[s] for s in choice.cell.size_names}
-        fields = {s: str(value) for s, value in sizes.items()}
-        (found,) = answers({"p": "", **fields, "key": choice.key, "biases": choice.biases})
-        count = effective_count(choice.stack(1, False))
-        said = words(found["effective"])
+    found = answers(*map(small, every_choice()))
+    for choice, answer in zip(every_choice(), found, strict=True):
+        count, said = effective_count(choice.stack(1, False)), words(answer["effective"])
+        sizes = {"m": 5, "n": 7, "p": 3}
         number = f"{int(sp.sympify(count.effective).subs(sizes)):,}"
         if not count.certified:
             assert "is not proved" in said
@@ -166,35 +162,49 @@ def test_lstm_beside_gru_and_as_many_parameters():
         assert f"with n = {fitted.n} ({fitted.count:,})" in said
 
 
+def test_exactly_as_many_parameters_are_found():
+    """At sizes at which both have the same count."""
+    gru, lstm = cell("gru.pytorch"), cell("lstm.pytorch")
+    grus = {gru.count(m=m, n=n): (m, n) for m in range(1, 30) for n in range(1, 60)}
+    m, n, other = next(
+        (m, n, grus[lstm.count(m=m, n=n)][1])
+        for m in range(1, 30)
+        for n in range(1, 30)
+        if grus.get(lstm.count(m=m, n=n), (0, 0))[0] == m
+    )
+    (found,) = answers({"m": str(m), "n": str(other)})
+    same = gru.count(m=m, n=other)
+    assert f"an LSTM with n = {n} ({same:,})" in words(found["beside"])
+
+
+def lines(answer: dict[str, str], start: str) -> list[str]:
+    """The lines to copy that start so."""
+    code = re.findall(r"<code>(.*?)</code>", answer["code"])
+    return [html.unescape(line) for line in code if line.startswith(start)]
+
+
 def test_the_line_counts_in_pytorch():
     torch = pytest.importorskip("torch")
-    ran = 0
-    for choice in (c for c in every_choice() if c.library == "pytorch"):
-        for levels, both in ((1, False), (3, True)):
-            fields = {"m": "5", "n": "7", "p": "3" if "p" in choice.cell.size_names else ""}
-            state = {"key": choice.key, "biases": choice.biases, "L": str(levels), "both": both}
-            (found,) = answers(fields | state)
-            lines = re.findall(r"<code>(.*?)</code>", found["code"])
-            lines = [html.unescape(line) for line in lines if line.startswith("sum")]
-            for line in lines:
-                assert f"{eval(line, {'torch': torch}):,}" == found["number"]  # noqa: S307
-                ran += 1
-    assert ran >= 12
+    cases = [c for c in every_choice() if c.library == "pytorch"]
+    found = answers(*(small(c, *how) for c in cases for how in ((1, False), (3, True))))
+    ran = [(line, answer) for answer in found for line in lines(answer, "sum(")]
+    assert len(ran) >= 12
+    for line, answer in ran:
+        assert f"{eval(line, {'torch': torch}):,}" == answer["number"], line  # noqa: S307
 
 
 def test_the_command_counts_the_same(capsys: pytest.CaptureFixture[str]):
     from gru_sym.__main__ import main
 
-    for choice, state in settings(60, seed=3):
-        if counted(choice, state) is None:
-            continue
-        (found,) = answers(state)
-        commands = re.findall(r"<code>python -m gru_sym (.*?)</code>", found["code"])
-        assert commands or (not choice.biases and choice.library != EQUATIONS)
+    given = [case for case in settings(100, seed=3) if counted(*case)]
+    found = answers(*(state for _, state in given))
+    for (choice, _), answer in zip(given, found, strict=True):
+        commands = lines(answer, "python -m gru_sym ")
+        assert bool(commands) == bool(choice.catalogue_id)
         for command in commands:
-            assert main([*html.unescape(command).split(), "--json"]) == 0
+            assert main([*command.split()[3:], "--json"]) == 0
             told = json.loads(capsys.readouterr().out)["count"]
-            assert f"{told:,}" == found["number"]
+            assert f"{told:,}" == answer["number"]
 
 
 @pytest.mark.parametrize(
@@ -271,6 +281,6 @@ def test_the_script_asks_for_nothing():
     assert all("</" not in part for part in re.findall(r"const DATA = (.*);", script()))
 
 
-def test_the_data_are_small():
-    data = json.dumps(calculator_data(), separators=(",", ":"))
-    assert Path(__file__).is_file() and len(data) < 400_000
+def test_the_script_is_small():
+    """With the page's other files it must be sent to a telephone."""
+    assert len(gzip.compress(script().encode())) < 40_000
