@@ -138,7 +138,9 @@ def _of_library(name: str, library: Layout) -> Iterator[Choice]:
 
 
 def _leaves_out(option: str, forms: list[Form]) -> bool:
-    """Whether this option alone makes of a form one without biases."""
+    """Whether this option alone makes of a form one without biases, and nothing else."""
+    if len({str(form.options.get(option)) for form in forms if form.biases}) != 1:
+        return False
     without = [form for form in forms if not form.biases]
     return any(
         {o for o in form.options if form.options[o] != other.options[o]} == {option}
