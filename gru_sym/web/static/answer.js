@@ -39,7 +39,14 @@ function countOf(choice, { sizes, layers, both }, what = "count", n = sizes.n) {
   return layers > 1n && pair[1] === null ? null : total(pair, { ...sizes, n }, layers);
 }
 
+// Whether a library has other layers of this family that store something else: then the layer is named.
+const several = (choice) => DATA.choices.some((c) => c.library === choice.library
+  && c.family === choice.family && c.layer !== choice.layer && cellOf(c).biases === cellOf(choice).biases
+  && (cellOf(c).reset !== cellOf(choice).reset || projects(c) === projects(choice)
+    && cellOf(c).counts[1].count[0] !== cellOf(choice).counts[1].count[0]));
+
 const told = (choice) => {
+  if (several(choice)) return choice.label;
   const options = Object.entries(choice.options).map(([o, v]) => `${o}=${python(v)}`);
   return choice.library === EQUATIONS ? choice.label : [choice.title, ...options].join(" ");
 };
