@@ -15,7 +15,7 @@ export MPLCONFIGDIR := $(CURDIR)/$(VENV)/matplotlib
 KERNEL_CONFIG := $(VENV)/ipython/profile_default/ipython_kernel_config.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv npm book test unit hygiene nbval site-test lint types format bench stress mutate gpu notebooks constraints clean distclean
+.PHONY: help venv npm book test unit hygiene nbval site-test lint types format bench stress mutate gpu notebooks constraints clean distclean pictures
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -86,7 +86,11 @@ nbval: venv
 
 # make site-test   the built pages in a headless Chromium
 site-test: venv
-	GRU_SYM_REQUIRE_SITE=1 $(PY) -m pytest -m site tests/test_site.py
+	GRU_SYM_REQUIRE_SITE=1 $(PY) -m pytest -m site tests/test_site.py tests/test_calculator_page.py
+
+# make pictures   of the landing page as it was built, into docs/
+pictures: venv
+	$(PY) tools/pictures.py
 
 # make lint   style of the code and the notebooks, and types
 lint: types
