@@ -1,208 +1,217 @@
-"""What a table of libraries says of a form of a layout, read off its equations and its tensors."""
+"""The one table of libraries: what each layer stores, what it computes, and how that is known.
+
+Everything is derived: from the layouts, from the equations of the catalogue, from the certificates,
+and from the records of what was run.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import sympy as sp
 
 from gru_sym.cells import Cell
-from gru_sym.language.syntax import (
-    Equation,
-    Expression,
-    MatrixProduct,
-    Minus,
-    Name,
-    Number,
-    Plus,
-    Times,
-    applies_function,
-    children,
-    names,
-)
-from gru_sym.libraries.layout_text import Form
-from gru_sym.proved import read_back
-from gru_sym.rewriting import mapped, put_in
-from gru_sym.roles import INPUT_KERNEL
+from gru_sym.certificates import effective_count
+from gru_sym.libraries.layout import FOLDER, layout
+from gru_sym.libraries.layout_text import Block, Form, SizeOf, TensorLine
+from gru_sym.libraries.live.record import Record
+from gru_sym.libraries.stored import StoredLayer, stored_layer
+from gru_sym.libraries.structure import gate_order, reset_side, update_keeps
+from gru_sym.render import Table, factored
 
-BEFORE, AFTER = "before", "after"
+FAMILIES = ("gru", "lstm", "rnn", "minimal")
 
 
-def reset_side(cell: Cell) -> str:
-    """Whether a gate multiplies the state before or after the recurrent kernel does.
+def written(form: Form, defaults: Mapping[str, object] | None = None) -> str:
+    """A layer with its options as its library writes it; sizes are left out, and given defaults."""
+    options = [f"{k}={v!r}" for k, v in form.options.items() if not isinstance(v, SizeOf)]
+    options += [f"{k}={v}" for k, v in form.options.items() if str(v) == "p"]
+    if defaults is not None:
+        known = {f"{k}={v!r}" for k, v in defaults.items()}
+        options = [option for option in options if option not in known]
+        return f"{form.layer}({', '.join(options)})" if options else form.layer
+    return f"{form.layer}({', '.join(options)})"
 
-    >>> from gru_sym import cell
-    >>> [reset_side(cell(i)) for i in ("gru.keras", "gru.keras_reset_before", "lstm.keras")]
-    ['after', 'before', '']
+
+@dataclass(frozen=True)
+class Entry:
+    """A layer of a library with its options; several of one library that say the same.
+
+    Attributes
+    ----------
+    library : the name of its layout.
+    forms : of the layout.
     """
-    return next((side for side, _ in _resets(cell)), "")
+
+    library: str
+    forms: tuple[Form, ...]
+
+    @property
+    def stored(self) -> StoredLayer:
+        """The first of them."""
+        return stored_layer(self.forms[0], 1, False, ())
+
+    @property
+    def name(self) -> str:
+        """The layers, with those options that are not the library's defaults."""
+        first = {form.layer: form for form in reversed(layout(self.library).forms)}
+        return ", ".join(written(form, first[form.layer].options) for form in self.forms)
+
+    @property
+    def cell(self) -> Cell:
+        """What it computes."""
+        return self.stored.layer.cell
+
+    @property
+    def reset(self) -> str:
+        """The reset acts "before" the recurrent kernel or "after" it."""
+        return reset_side(self.cell)
+
+    @property
+    def keeps(self) -> str:
+        """What the update gate multiplies: the "old" state or the "new" candidate."""
+        return update_keeps(self.cell)
+
+    @property
+    def order(self) -> str:
+        """The gates as they lie in its kernel, one letter each; "apart" in tensors of their own."""
+        return gate_order(self.stored.form, self.cell)
+
+    @property
+    def biases(self) -> sp.Expr:
+        """How many biases it stores."""
+        return sp.sympify(self.stored.layer.biases())
+
+    @property
+    def effective(self) -> sp.Expr:
+        """How many of its parameters count. Raises `ValueError` if that is not certified."""
+        found = effective_count(self.cell)
+        if not found.certified or found.condition:
+            raise ValueError(f"the effective count of {self.cell.name} is not certified: {found}")
+        return sp.sympify(found.effective)
 
 
-def update_keeps(cell: Cell) -> str:
-    """Whether the update gate multiplies the "old" state or the "new" candidate; "" for no such gate.
+def libraries() -> list[str]:
+    """Every library with a layout: PyTorch and Keras, then the others by their names."""
+    first = ["pytorch", "keras"]
+    return first + sorted({path.stem for path in FOLDER.glob("*.txt")} - {*first})
 
-    >>> from gru_sym import cell
-    >>> update_keeps(cell("gru.pytorch")), update_keeps(cell("rnn.elman"))
-    ('old', '')
+
+def title(library: str) -> str:
+    """A library's name with its version."""
+    return layout(library).title
+
+
+def entries(family: str, names: Iterable[str] | None = None) -> list[Entry]:
+    """The layers of the libraries whose cells are of a family: "gru", "lstm", "rnn", "minimal".
+
+    >>> [entry.name for entry in entries("lstm", ["pytorch"])][:2]
+    ['LSTM, LSTMCell', 'LSTM(bias=False), LSTMCell(bias=False)']
     """
-    return _update(cell)[1]
+    found: dict[tuple[object, ...], list[Form]] = {}
+    for library in libraries() if names is None else names:
+        for form in layout(library).forms:
+            if form.cell_id.partition(".")[0] == family:
+                cell = stored_layer(form, 1, False, ()).layer.cell
+                alike = (library, cell.name, form.trained_states, gate_order(form, cell))
+                found.setdefault(alike, []).append(form)
+    return [Entry(str(library), tuple(forms)) for (library, *_), forms in found.items()]
 
 
-def gate_letters(cell: Cell) -> dict[str, str]:
-    """One letter for each gate: r, z and n for a GRU's reset, update and candidate.
+@dataclass(frozen=True)
+class Once:
+    """A library that was run once, in an environment of its own: which of its layers, how near."""
 
-    >>> from gru_sym import cell
-    >>> gate_letters(cell("gru.keras"))
-    {'z': 'z', 'r': 'r', 'h_tilde': 'n'}
-
-    In other cells a gate has the name that it has in the equations.
-    """
-    gates = dict.fromkeys(p.gate for p in cell.parameters if p.role == INPUT_KERNEL)
-    letters = {gate: gate.removesuffix("'") for gate in gates}
-    update, reset = _update(cell)[0], next((gate for _, gate in _resets(cell)), "")
-    if update and reset:
-        letters |= {update: "z", reset: "r"}
-        letters |= {gate: "n" for gate in gates if gate not in (update, reset)}
-    return letters
+    library: str
+    version: str
+    layers: str
+    error: float
+    date: str
 
 
-def gate_order(form: Form, cell: Cell) -> str:
-    """In which order the gates lie in the tensor with the input kernels; "apart" for tensors each.
-
-    >>> from gru_sym.libraries.layout import layout
-    >>> keras = layout("keras").layer("GRU")
-    >>> gate_order(keras.form, keras.layer.cell)
-    'z r n'
-    """
-    letters = gate_letters(cell)
-    gates = {p.name: letters.get(p.gate, p.gate) for p in cell.parameters}
-    if len(letters) < 2:
-        return ""
-    kernels = {p.name for p in cell.parameters if p.role == INPUT_KERNEL}
-    blocks = [
-        [gates[block.parameter] for block in row]
-        for line in form.lines
-        for row in line.rows
-        if kernels & {block.parameter for block in row}
-    ]
-    return " ".join(blocks[0]) if len(blocks) == 1 else "apart"
+def run_once(path: str | Path) -> list[Once]:
+    """What was run once."""
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        return [
+            Once(row["library"], row["version"], row["layers"], float(row["error"]), row["date"])
+            for row in csv.DictReader(file)
+        ]
 
 
-def reset_moved(cell: Cell) -> Cell | None:
-    """The cell with its reset on the other side of the recurrent kernel; None without a reset.
-
-    >>> from gru_sym import cell
-    >>> from gru_sym.transform import text
-    >>> print(text(reset_moved(cell("gru.keras_reset_before"))).splitlines()[2])
-    h_tilde = tanh(W_h @ x + r * (U_h @ h) + b_h)
-    """
-    found = dict(_resets(cell))
-    if not found:
-        return None
-
-    def moved(expression: Expression) -> Expression:
-        match expression:
-            case MatrixProduct(left=left, right=Times(factors=factors), place=place) if _reset_in(
-                expression, cell
-            ):
-                state = next(f for f in factors if _is_state(f, cell))
-                gates = tuple(f for f in factors if f is not state)
-                return Times((*gates, MatrixProduct(left, state, place)), place)
-            case Times(factors=(Name() as gate, late), place=place) if _reset_in(expression, cell):
-                return mapped(late, lambda e: _gated(e, gate, cell))
-        return expression
-
-    program = cell.program
-    equations = [Equation(e.target, mapped(e.expression, moved)) for e in program.equations]
-    title = f"{cell.name} with its reset on the other side"
-    return read_back(title, title, equations, program.declarations)
+def evidence(entry: Entry, record: Record, once: Iterable[Once] = ()) -> str:
+    """How it is known what a layer computes: run, run once, or read in the library's source."""
+    ran = [row for form in entry.forms for row in record.of(entry.library, written(form))]
+    if ran:
+        return f"run, {max(row.error for row in ran):.0e}"
+    layers = {form.layer for form in entry.forms}
+    for row in once:
+        if row.library == entry.library and layers & set(row.layers.split()):
+            return f"run once, {row.date}, {row.error:.0e}"
+    return "read"
 
 
-def _gated(expression: Expression, gate: Name, cell: Cell) -> Expression:
-    match expression:
-        case MatrixProduct(left=left, right=Name() as state, place=place) if _is_state(state, cell):
-            return MatrixProduct(left, Times((gate, state), place), place)
-    return expression
+def atlas_table(
+    family: str, record: Record, once: Iterable[Once] = (), *, m: int = 128, n: int = 256
+) -> Table:
+    """The layers of a family, library by library, at an input size m and a hidden size n."""
+    own = entries(family)
+    columns: dict[str, list[object]] = {
+        "library": [f"[{title(entry.library)}](#{entry.library})" for entry in own],
+        "layer": [entry.name for entry in own],
+        "biases": [str(entry.biases).replace("*", "") for entry in own],
+        "formula": [factored(entry.stored.count) or entry.stored.count for entry in own],
+        f"m = {m}, n = {n}": [f"{entry.cell.count(**at(entry.cell, m, n)):,}" for entry in own],
+        "effective": [f"{evaluated(entry.effective, entry.cell, m, n):,}" for entry in own],
+        "reset": [entry.reset for entry in own],
+        "z keeps": [entry.keeps for entry in own],
+        "gates": [entry.order for entry in own],
+        "evidence": [evidence(entry, record, once) for entry in own],
+    }
+    columns = {name: column for name, column in columns.items() if any(map(str, column))}
+    return Table(tuple(columns), list(zip(*columns.values(), strict=True)))
 
 
-def _is_state(expression: Expression, cell: Cell) -> bool:
-    return (
-        isinstance(expression, Name)
-        and not expression.primed
-        and expression.name in cell.program.states
-    )
+def at(cell: Cell, m: int, n: int) -> dict[str, int]:
+    """The sizes of a cell; a projection has half as many units."""
+    sizes = {"m": m, "n": n, "p": n // 2}
+    return {name: sizes[name] for name in cell.size_names}
 
 
-def _reset_in(expression: Expression, cell: Cell) -> tuple[str, str] | None:
-    """The side and the gate, if this product is one of a gate and a state or its product."""
-    gates = {e.target.name for e in cell.program.equations if applies_function(e.expression)}
-
-    def gate(factors: tuple[Expression, ...]) -> str | None:
-        return next((f.name for f in factors if isinstance(f, Name) and f.name in gates), None)
-
-    match expression:
-        case MatrixProduct(right=Times(factors=factors)) if any(
-            _is_state(f, cell) for f in factors
-        ):
-            found = gate(factors)
-            return (BEFORE, found) if found else None
-        case Times(factors=factors) if any(_has_recurrence(f, cell) for f in factors):
-            found = gate(factors)
-            return (AFTER, found) if found else None
-    return None
+def evaluated(formula: sp.Expr, cell: Cell, m: int, n: int) -> int:
+    """A formula at the sizes of a cell."""
+    return int(formula.subs(at(cell, m, n)))
 
 
-def _has_recurrence(expression: Expression, cell: Cell) -> bool:
-    """Whether a matrix multiplies a state in it, outside of any function."""
-    match expression:
-        case MatrixProduct(right=right):
-            return _is_state(right, cell)
-        case Plus(terms=parts) | Times(factors=parts):
-            return any(_has_recurrence(part, cell) for part in parts)
-    return False
+def tensor_table(library: str) -> Table:
+    """The tensors of a library's layers: name, shape, and the parameters of the cell in them."""
+    forms: dict[tuple[TensorLine, ...], list[Form]] = {}
+    for form in layout(library).forms:
+        forms.setdefault(form.lines, []).append(form)
+    rows: list[tuple[object, ...]] = []
+    for lines, alike in forms.items():
+        name = ", ".join(dict.fromkeys(form.layer for form in alike))
+        tensors = stored_layer(alike[0], 1, False, ()).tensors
+        for line, (tensor, shape) in zip(lines, tensors.items(), strict=True):
+            axes = ", ".join(map(str, shape)).replace("*", "")
+            rows.append((name, f"`{tensor}`", f"({axes})", f"`{_blocks(line)}`"))
+            name = ""
+    return Table(("layer", "tensor", "shape", "holds"), rows)
 
 
-def _resets(cell: Cell) -> Iterator[tuple[str, str]]:
-    for equation in cell.program.equations:
-        pending = [equation.expression]
-        while pending:
-            part = pending.pop()
-            if found := _reset_in(part, cell):
-                yield found
-            pending.extend(children(part))
+def _blocks(line: TensorLine) -> str:
+    """What a tensor holds, as the layout says it."""
+    rows = (" | ".join(map(_block, row)) for row in line.rows)
+    flags = "transposed " * line.transposed + "interleaved " * line.interleaved
+    return flags + " / ".join(rows)
 
 
-def _update(cell: Cell) -> tuple[str, str]:
-    """The gate that shares out the next state, and whether it multiplies the old one or the new."""
-    program, state = cell.program, cell.output
-    if len(program.states) > 1:
-        return "", ""
-    expression = program.equation_of[state].expression
-    plain = {e.target.name: e.expression for e in program.equations if not e.target.primed}
-    plain = {name: tree for name, tree in plain.items() if not applies_function(tree)}
-    try:
-        share = sp.expand(sp.diff(_scalar(put_in(expression, plain)), sp.Symbol(state)))
-    except ValueError:
-        return "", ""
-    for name in dict.fromkeys(n.name for n in names(expression) if n.name != state):
-        if share == sp.Symbol(name):
-            return name, "old"
-        if share == 1 - sp.Symbol(name):
-            return name, "new"
-    return "", ""
-
-
-def _scalar(expression: Expression) -> sp.Expr:
-    """One unit of an elementwise expression; `ValueError` for anything else."""
-    match expression:
-        case Name(name=name):
-            return sp.Symbol(name)
-        case Number(value=value):
-            return sp.Rational(value.numerator, value.denominator)
-        case Minus(operand=operand):
-            return -_scalar(operand)
-        case Plus(terms=terms):
-            return sp.Add(*map(_scalar, terms))
-        case Times(factors=factors):
-            return sp.Mul(*map(_scalar, factors))
-    raise ValueError("a matrix or a function is no elementwise sum or product")
+def _block(block: Block) -> str:
+    text = block.parameter
+    if block.factor != 1:
+        text = f"-{text}" if block.factor == -1 else f"{block.factor} * {text}"
+    if block.constant:
+        text += f" {'-' if block.constant < 0 else '+'} {abs(block.constant)}"
+    return text

@@ -7,16 +7,16 @@ the parameters lie; `precision`, how exactly the library computes a layer, and w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 Array: TypeAlias = Any
 """A NumPy array."""
 
-RUNNERS = (
-    "pytorch keras flax_linen flax_nnx equinox haiku mlx onnx_evaluator onnxruntime openvino"
-).split()
+RUNNERS = ("pytorch keras").split()
 """The files of this folder that run a library."""
 
 
@@ -87,3 +87,18 @@ def step_by_step(
         at = [np.asarray(state) for state in step(now, *at)]
         outputs.append(at[0])
     return np.stack(outputs), tuple(state[None] for state in at)
+
+
+@contextmanager
+def environment(**values: str) -> Iterator[None]:
+    """Environment variables that a library reads while it is imported, as they were afterwards."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

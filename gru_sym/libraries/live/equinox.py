@@ -30,12 +30,11 @@ def run(question: Question) -> Answer:
         [jax.numpy.asarray(question.tensors[name]) for name in names],
     )
 
-    @jax.jit
     def step(x: Any, *states: Any) -> Any:
         found = jax.vmap(cell)(x, states[0] if len(states) == 1 else states)
         return (found,) if len(states) == 1 else found
 
-    outputs, last = step_by_step(step, question.x, question.states)
+    outputs, last = step_by_step(jax.jit(step), question.x, question.states)
     arrays = jax.tree.leaves(equinox.filter(cell, equinox.is_array))
     count = sum(array.size for array in arrays)
     return Answer(outputs, last, count, {name: getattr(cell, name) for name in names})

@@ -36,11 +36,10 @@ def run(question: Question) -> Answer:
     assert shapes == {name: tensor.shape for name, tensor in tensors.items()}
     filled = {"params": unflatten_dict(tensors, sep="/")}
 
-    @jax.jit
     def step(x: Any, *states: Any) -> Any:
         last, _ = cell.apply(filled, carry(states), x)
         return (last,) if len(states) == 1 else last[::-1]
 
-    outputs, last = step_by_step(step, question.x, question.states)
+    outputs, last = step_by_step(jax.jit(step), question.x, question.states)
     count = sum(array.size for array in jax.tree.leaves(own))
     return Answer(outputs, last, count, flatten_dict(filled["params"], sep="/"))

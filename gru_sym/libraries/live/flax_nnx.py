@@ -37,11 +37,10 @@ def run(question: Question) -> Answer:
             place = getattr(place, part)
         getattr(place, last_name)[...] = jax.numpy.asarray(tensor)
 
-    @nnx.jit
     def step(x: Any, *states: Any) -> Any:
         last, _ = cell(states[0] if len(states) == 1 else states[::-1], x)
         return (last,) if len(states) == 1 else last[::-1]
 
-    outputs, last = step_by_step(step, question.x, question.states)
+    outputs, last = step_by_step(nnx.jit(step), question.x, question.states)
     filled = flatten_dict(nnx.to_pure_dict(nnx.state(cell, nnx.Param)), sep="/")
     return Answer(outputs, last, count, {name: filled[name] for name in own})

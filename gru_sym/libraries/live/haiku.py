@@ -24,13 +24,12 @@ def run(question: Question) -> Answer:
 
     lstm = len(question.states) > 1
 
-    @haiku.without_apply_rng
-    @haiku.transform
-    def core(x: Any, *states: Any) -> Any:
+    def one(x: Any, *states: Any) -> Any:
         cell = getattr(haiku, question.layer)(**question.options)
         _, last = cell(x, haiku.LSTMState(*states) if lstm else states[0])
         return tuple(last) if lstm else (last,)
 
+    core = haiku.without_apply_rng(haiku.transform(one))
     own = core.init(jax.random.key(0), question.x[0], *(s[0] for s in question.states))
     filled = {
         module: {name: question.tensors[f"{module}/{name}"] for name in arrays}
@@ -40,5 +39,7 @@ def run(question: Question) -> Answer:
         jax.jit(lambda x, *states: core.apply(filled, x, *states)), question.x, question.states
     )
     count = haiku.data_structures.tree_size(own)
-    read = {f"{module}/{name}": a for module, arrays in filled.items() for name, a in arrays.items()}
+    read = {
+        f"{module}/{name}": a for module, arrays in filled.items() for name, a in arrays.items()
+    }
     return Answer(outputs, last, count, read)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from functools import lru_cache
 from typing import Any
 
-from gru_sym.libraries.live import EXACT, Answer, Precision, Question
+from gru_sym.libraries.live import EXACT, Answer, Precision, Question, environment
 
 DISTRIBUTION = "keras"
 LAYOUT = "keras"
@@ -25,9 +24,10 @@ def precision(layer: str, options: dict[str, Any]) -> Precision:
 @lru_cache
 def _keras() -> Any:
     """Keras, which reads its backend on import and writes a file into a folder of its own."""
-    os.environ["KERAS_BACKEND"] = "torch"
-    with tempfile.TemporaryDirectory() as home:
-        os.environ["KERAS_HOME"] = home
+    with (
+        tempfile.TemporaryDirectory() as home,
+        environment(KERAS_BACKEND="torch", KERAS_HOME=home),
+    ):
         import keras
     return keras
 
@@ -56,10 +56,10 @@ def run(question: Question) -> Answer:
         weights[key].assign(tensor)
     first = [s[d] for d in range(directions) for s in question.states]
     outputs, *last = layer(x, initial_state=[keras.ops.convert_to_tensor(s) for s in first])
-    arrays = [keras.ops.convert_to_numpy(s) for s in last]
+    arrays = [state.detach().numpy() for state in last]
     return Answer(
-        keras.ops.convert_to_numpy(outputs).swapaxes(0, 1),
+        outputs.detach().numpy().swapaxes(0, 1),
         tuple(np.stack(arrays[s::states]) for s in range(states)),
         layer.count_params(),
-        {key: keras.ops.convert_to_numpy(weights[key]) for key in question.tensors},
+        {key: weights[key].value.detach().numpy() for key in question.tensors},
     )
