@@ -111,6 +111,9 @@ DECLARED: dict[str, prose.Declared] = {
         "$W_z$ is an $n \\times m$ matrix": "shape gru.dey_salem W_z",
         "$3(n^2 + nm + n)$ in five steps": "count gru.dey_salem",
     },
+    "book/libraries.ipynb": {
+        "how many biases they keep (0, 3n, 4n or 6n)": LIBRARIES,
+    },
     "book/notation.ipynb": {
         "input kernel: multiplies $x_t$ | $n \\times m$": "shape gru.dey_salem W_z",
         "multiplies the state | $n \\times n$": "shape gru.dey_salem U_z",

@@ -1,6 +1,6 @@
 """Run every library of the atlas and write down what it said, into book/evidence/atlas.json.
 
-    make atlas RECORD_ATLAS=1
+    make atlas-record
 
 Needs all libraries of requirements-atlas.txt; `tests/test_atlas.py` runs them again and compares.
 """

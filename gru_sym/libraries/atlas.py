@@ -20,7 +20,7 @@ from gru_sym.libraries.layout_text import Block, Form, SizeOf, TensorLine
 from gru_sym.libraries.live.record import Record
 from gru_sym.libraries.stored import StoredLayer, stored_layer
 from gru_sym.libraries.structure import gate_order, reset_side, update_keeps
-from gru_sym.render import Table, factored
+from gru_sym.render import Table, spelled
 
 FAMILIES = ("gru", "lstm", "rnn", "minimal")
 
@@ -57,8 +57,8 @@ class Entry:
     @property
     def name(self) -> str:
         """The layers, with those options that are not the library's defaults."""
-        first = {form.layer: form for form in reversed(layout(self.library).forms)}
-        return ", ".join(written(form, first[form.layer].options) for form in self.forms)
+        defaults = _defaults(self.library)
+        return ", ".join(written(form, defaults[form.layer]) for form in self.forms)
 
     @property
     def cell(self) -> Cell:
@@ -92,6 +92,11 @@ class Entry:
         if not found.certified or found.condition:
             raise ValueError(f"the effective count of {self.cell.name} is not certified: {found}")
         return sp.sympify(found.effective)
+
+
+def _defaults(library: str) -> dict[str, Mapping[str, object]]:
+    """The options of each layer as it is without any: those of its first form."""
+    return {form.layer: form.options for form in reversed(layout(library).forms)}
 
 
 def libraries() -> list[str]:
@@ -161,8 +166,8 @@ def atlas_table(
     columns: dict[str, list[object]] = {
         "library": [f"[{title(entry.library)}](#{entry.library})" for entry in own],
         "layer": [entry.name for entry in own],
-        "biases": [str(entry.biases).replace("*", "") for entry in own],
-        "formula": [factored(entry.stored.count) or entry.stored.count for entry in own],
+        "biases": [spelled(entry.biases) for entry in own],
+        "formula": [spelled(entry.stored.count) for entry in own],
         f"m = {m}, n = {n}": [f"{entry.cell.count(**at(entry.cell, m, n)):,}" for entry in own],
         "effective": [f"{evaluated(entry.effective, entry.cell, m, n):,}" for entry in own],
         "reset": [entry.reset for entry in own],
@@ -192,7 +197,8 @@ def tensor_table(library: str) -> Table:
         forms.setdefault(form.lines, []).append(form)
     rows: list[tuple[object, ...]] = []
     for lines, alike in forms.items():
-        name = ", ".join(dict.fromkeys(form.layer for form in alike))
+        firsts = {form.layer: form for form in reversed(alike)}
+        name = ", ".join(written(f, _defaults(library)[f.layer]) for f in firsts.values())
         tensors = stored_layer(alike[0], 1, False, ()).tensors
         for line, (tensor, shape) in zip(lines, tensors.items(), strict=True):
             axes = ", ".join(map(str, shape)).replace("*", "")
