@@ -109,7 +109,7 @@ def _terms(formula: SizeValue) -> tuple[int, list[Any]]:
 
 def _sum(terms: Sequence[Any]) -> str:
     first, *others = [(number < 0, _monomial(abs(number), *rest)) for number, *rest in terms]
-    text = "-" * first[0] + str(first[1])
+    text: str = "-" * first[0] + first[1]
     return text + "".join((" - " if negative else " + ") + other for negative, other in others)
 
 

@@ -150,12 +150,17 @@ def evidence(entry: Entry, record: Record, once: Iterable[Once] = ()) -> str:
     """How it is known what a layer computes: run, run once, or read in the library's source."""
     ran = [row for form in entry.forms for row in record.of(entry.library, written(form))]
     if ran:
-        return f"run, {max(row.error for row in ran):.0e}"
+        return f"run, {_short(max(row.error for row in ran))}"
     layers = {form.layer for form in entry.forms}
     for row in once:
         if row.library == entry.library and layers & set(row.layers.split()):
-            return f"run once, {row.date}, {row.error:.0e}"
+            return f"run once, {_short(row.error)}"
     return "read"
+
+
+def _short(error: float) -> str:
+    """An error with one digit; it does not break at its sign."""
+    return f"{error:.0e}".replace("-", "\N{NON-BREAKING HYPHEN}")
 
 
 def atlas_table(
@@ -168,7 +173,7 @@ def atlas_table(
         "layer": [entry.name for entry in own],
         "biases": [spelled(entry.biases) for entry in own],
         "formula": [spelled(entry.stored.count) for entry in own],
-        f"m = {m}, n = {n}": [f"{entry.cell.count(**at(entry.cell, m, n)):,}" for entry in own],
+        "stored": [f"{entry.cell.count(**at(entry.cell, m, n)):,}" for entry in own],
         "effective": [f"{evaluated(entry.effective, entry.cell, m, n):,}" for entry in own],
         "reset": [entry.reset for entry in own],
         "z keeps": [entry.keeps for entry in own],
