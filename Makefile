@@ -105,7 +105,7 @@ PER_ROOM ?= 20
 mutate: venv
 	$(PY) tools/mutate.py --per-room $(PER_ROOM) --seed $(SEED)
 
-# make atlas   installs more libraries into .venv, runs them, and compares with book/evidence/atlas.json
+# make atlas   installs more libraries into .venv, runs them, and compares with book/data/atlas.json
 $(VENV)/.atlas: $(VENV)/.requirements requirements-atlas.txt constraints-atlas.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-atlas.txt -c constraints.txt -c constraints-atlas.txt
 	$(PY) -m pip check --disable-pip-version-check

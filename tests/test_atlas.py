@@ -30,7 +30,7 @@ from gru_sym.libraries.structure import gate_letters, reset_moved, reset_side, u
 from gru_sym.transform import rename
 
 ROOT = Path(__file__).parent.parent
-RECORD = read(ROOT / "book" / "evidence" / "atlas.json")
+RECORD = read(ROOT / "book" / "data" / "atlas.json")
 LEFT_OUT = f"left out, not installed here: {', '.join(absent())}; make atlas installs and runs them"
 
 

@@ -1,4 +1,4 @@
-"""Run every library of the atlas and write down what it said, into book/evidence/atlas.json.
+"""Run every library of the atlas and write down what it said, into book/data/atlas.json.
 
     make atlas-record
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from gru_sym.libraries.live import RUNNERS
 from gru_sym.libraries.live.running import absent, cases, run
 
-TARGET = Path(__file__).resolve().parent.parent / "book" / "evidence" / "atlas.json"
+TARGET = Path(__file__).resolve().parent.parent / "book" / "data" / "atlas.json"
 
 
 def main() -> int:

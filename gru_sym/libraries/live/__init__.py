@@ -16,7 +16,9 @@ from typing import Any, TypeAlias
 Array: TypeAlias = Any
 """A NumPy array."""
 
-RUNNERS = ("pytorch keras").split()
+RUNNERS = (
+    "pytorch keras flax_linen flax_nnx equinox haiku mlx onnx_evaluator onnxruntime openvino"
+).split()
 """The files of this folder that run a library."""
 
 
