@@ -15,6 +15,7 @@ import sympy as sp
 
 from gru_sym.cells import Cell
 from gru_sym.certificates import effective_count
+from gru_sym.codegen.reading import functions_in
 from gru_sym.libraries.layout import FOLDER, layout
 from gru_sym.libraries.layout_text import Block, Form, SizeOf, TensorLine
 from gru_sym.libraries.live.record import Record
@@ -79,6 +80,12 @@ class Entry:
     def order(self) -> str:
         """The gates as they lie in its kernel, one letter each; "apart" in tensors of their own."""
         return gate_order(self.stored.form, self.cell)
+
+    @property
+    def function(self) -> str:
+        """What is applied in its candidate: tanh, in most."""
+        expressions = [equation.expression for equation in self.cell.program.equations]
+        return ", ".join(dict.fromkeys(f for f in functions_in(expressions) if f != "sigmoid"))
 
     @property
     def biases(self) -> sp.Expr:
@@ -150,7 +157,10 @@ def evidence(entry: Entry, record: Record, once: Iterable[Once] = ()) -> str:
     """How it is known what a layer computes: run, run once, or read in the library's source."""
     ran = [row for form in entry.forms for row in record.of(entry.library, written(form))]
     if ran:
-        return f"run, {_short(max(row.error for row in ran))}"
+        errors: dict[str, float] = {}
+        for row in ran:
+            errors[row.library] = max(row.error, errors.get(row.library, 0.0))
+        return f"run, {' and '.join(map(_short, errors.values()))}"
     layers = {form.layer for form in entry.forms}
     for row in once:
         if row.library == entry.library and layers & set(row.layers.split()):
@@ -160,7 +170,7 @@ def evidence(entry: Entry, record: Record, once: Iterable[Once] = ()) -> str:
 
 def _short(error: float) -> str:
     """An error with one digit; it does not break at its sign."""
-    return f"{error:.0e}".replace("-", "\N{NON-BREAKING HYPHEN}")
+    return f"{error:.0e}".replace("-", "\N{NON-BREAKING HYPHEN}") if error else "no difference"
 
 
 def atlas_table(
@@ -178,9 +188,12 @@ def atlas_table(
         "reset": [entry.reset for entry in own],
         "z keeps": [entry.keeps for entry in own],
         "gates": [entry.order for entry in own],
+        "function": [entry.function for entry in own],
         "evidence": [evidence(entry, record, once) for entry in own],
     }
     columns = {name: column for name, column in columns.items() if any(map(str, column))}
+    if len(set(columns["function"])) == 1:
+        del columns["function"]
     return Table(tuple(columns), list(zip(*columns.values(), strict=True)))
 
 
