@@ -7,7 +7,7 @@ and from the records of what was run.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from gru_sym.certificates import effective_count
 from gru_sym.codegen.reading import functions_in
 from gru_sym.libraries.layout import FOLDER, layout
 from gru_sym.libraries.layout_text import Block, Form, SizeOf, TensorLine
-from gru_sym.libraries.live.record import Record
+from gru_sym.libraries.live.record import Record, Row
 from gru_sym.libraries.stored import StoredLayer, stored_layer
 from gru_sym.libraries.structure import gate_order, reset_side, update_keeps
 from gru_sym.render import Table, spelled
@@ -26,15 +26,28 @@ from gru_sym.render import Table, spelled
 FAMILIES = ("gru", "lstm", "rnn", "minimal")
 
 
-def written(form: Form, defaults: Mapping[str, object] | None = None) -> str:
-    """A layer with its options as its library writes it; sizes are left out, and given defaults."""
-    options = [f"{k}={v!r}" for k, v in form.options.items() if not isinstance(v, SizeOf)]
-    options += [f"{k}={v}" for k, v in form.options.items() if str(v) == "p"]
-    if defaults is not None:
-        known = {f"{k}={v!r}" for k, v in defaults.items()}
-        options = [option for option in options if option not in known]
-        return f"{form.layer}({', '.join(options)})" if options else form.layer
-    return f"{form.layer}({', '.join(options)})"
+def written(form: Form) -> str:
+    """A layer with its options as its library writes it; sizes are left out."""
+    return f"{form.layer}({', '.join(_options(form))})"
+
+
+def _options(form: Form) -> list[str]:
+    sizes = {"p"}  # of a projection, which is an option
+    return [
+        f"{name}={value if isinstance(value, SizeOf) else repr(value)}"
+        for name, value in form.options.items()
+        if not isinstance(value, SizeOf) or value.size in sizes
+    ]
+
+
+def named(library: str, forms: Iterable[Form]) -> str:
+    """Layers, each with those options that are not its defaults: "GRU, GRUCell, bias=False"."""
+    defaults = {form.layer: _options(form) for form in reversed(layout(library).forms)}
+    layers: dict[str, list[str]] = {}
+    for form in forms:
+        special = [option for option in _options(form) if option not in defaults[form.layer]]
+        layers.setdefault(", ".join(special), []).append(form.layer)
+    return "; ".join(", ".join(filter(None, [*own, special])) for special, own in layers.items())
 
 
 @dataclass(frozen=True)
@@ -58,8 +71,7 @@ class Entry:
     @property
     def name(self) -> str:
         """The layers, with those options that are not the library's defaults."""
-        defaults = _defaults(self.library)
-        return ", ".join(written(form, defaults[form.layer]) for form in self.forms)
+        return named(self.library, self.forms)
 
     @property
     def cell(self) -> Cell:
@@ -101,11 +113,6 @@ class Entry:
         return sp.sympify(found.effective)
 
 
-def _defaults(library: str) -> dict[str, Mapping[str, object]]:
-    """The options of each layer as it is without any: those of its first form."""
-    return {form.layer: form.options for form in reversed(layout(library).forms)}
-
-
 def libraries() -> list[str]:
     """Every library with a layout: PyTorch and Keras, then the others by their names."""
     first = ["pytorch", "keras"]
@@ -113,15 +120,20 @@ def libraries() -> list[str]:
 
 
 def title(library: str) -> str:
-    """A library's name with its version."""
-    return layout(library).title
+    """A library's name, without its version.
+
+    >>> title("flax_nnx")
+    'Flax nnx'
+    """
+    name, _, version = layout(library).title.rpartition(" ")
+    return name if version[:1].isdigit() else f"{name} {version}"
 
 
 def entries(family: str, names: Iterable[str] | None = None) -> list[Entry]:
     """The layers of the libraries whose cells are of a family: "gru", "lstm", "rnn", "minimal".
 
     >>> [entry.name for entry in entries("lstm", ["pytorch"])][:2]
-    ['LSTM, LSTMCell', 'LSTM(bias=False), LSTMCell(bias=False)']
+    ['LSTM, LSTMCell', 'LSTM, LSTMCell, bias=False']
     """
     found: dict[tuple[object, ...], list[Form]] = {}
     for library in libraries() if names is None else names:
@@ -153,24 +165,35 @@ def run_once(path: str | Path) -> list[Once]:
         ]
 
 
+def once_table(once: Iterable[Once]) -> Table:
+    """What was run once."""
+    rows = [
+        (one.library, one.version, one.layers.replace(" ", ", "), _short(one.error), one.date)
+        for one in once
+    ]
+    return Table(("library", "version", "layers", "largest difference", "when"), rows)
+
+
 def evidence(entry: Entry, record: Record, once: Iterable[Once] = ()) -> str:
     """How it is known what a layer computes: run, run once, or read in the library's source."""
     ran = [row for form in entry.forms for row in record.of(entry.library, written(form))]
     if ran:
-        errors: dict[str, float] = {}
-        for row in ran:
-            errors[row.library] = max(row.error, errors.get(row.library, 0.0))
-        return f"run, {' and '.join(map(_short, errors.values()))}"
+        return f"run {' and '.join(dict.fromkeys(row.version for row in ran))}"
     layers = {form.layer for form in entry.forms}
-    for row in once:
-        if row.library == entry.library and layers & set(row.layers.split()):
-            return f"run once, {_short(row.error)}"
+    for one in once:
+        if one.library == entry.library and layers & set(one.layers.split()):
+            return f"run once, {one.version}"
     return "read"
 
 
 def _short(error: float) -> str:
-    """An error with one digit; it does not break at its sign."""
-    return f"{error:.0e}".replace("-", "\N{NON-BREAKING HYPHEN}") if error else "no difference"
+    """An error with one digit, on one line."""
+    return _unbroken(f"{error:.0e}") if error else "no difference"
+
+
+def _unbroken(text: str) -> str:
+    """What stays on one line of a page."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}").replace("-", "\N{NON-BREAKING HYPHEN}")
 
 
 def atlas_table(
@@ -182,12 +205,12 @@ def atlas_table(
         "library": [f"[{title(entry.library)}](#{entry.library})" for entry in own],
         "layer": [entry.name for entry in own],
         "biases": [spelled(entry.biases) for entry in own],
-        "formula": [spelled(entry.stored.count) for entry in own],
+        "formula": [_unbroken(spelled(entry.stored.count)) for entry in own],
         "stored": [f"{entry.cell.count(**at(entry.cell, m, n)):,}" for entry in own],
         "effective": [f"{evaluated(entry.effective, entry.cell, m, n):,}" for entry in own],
         "reset": [entry.reset for entry in own],
         "z keeps": [entry.keeps for entry in own],
-        "gates": [entry.order for entry in own],
+        "gates": [_unbroken(entry.order) for entry in own],
         "function": [entry.function for entry in own],
         "evidence": [evidence(entry, record, once) for entry in own],
     }
@@ -208,6 +231,27 @@ def evaluated(formula: sp.Expr, cell: Cell, m: int, n: int) -> int:
     return int(formula.subs(at(cell, m, n)))
 
 
+def run_table(library: str, record: Record) -> Table:
+    """What runs of a library's layers have shown, for each way in which it computes."""
+    found: dict[tuple[str, ...], list[Row]] = {}
+    for row in record.rows:
+        if row.layout == library:
+            runner = "" if row.library == library else row.library.replace("_", " ")
+            found.setdefault((f"{runner} {row.version}".strip(), row.reason), []).append(row)
+    rows = [
+        (
+            version,
+            len(own),
+            _short(max(row.error for row in own)),
+            f"{min(row.next_best for row in own):.2f}",
+            reason or "float64",
+        )
+        for (version, reason), own in found.items()
+    ]
+    headers = ("version", "layers run", "largest difference", "nearest wrong reading", "in")
+    return Table(headers, rows)
+
+
 def tensor_table(library: str) -> Table:
     """The tensors of a library's layers: name, shape, and the parameters of the cell in them."""
     forms: dict[tuple[TensorLine, ...], list[Form]] = {}
@@ -216,7 +260,7 @@ def tensor_table(library: str) -> Table:
     rows: list[tuple[object, ...]] = []
     for lines, alike in forms.items():
         firsts = {form.layer: form for form in reversed(alike)}
-        name = ", ".join(written(f, _defaults(library)[f.layer]) for f in firsts.values())
+        name = named(library, firsts.values())
         tensors = stored_layer(alike[0], 1, False, ()).tensors
         for line, (tensor, shape) in zip(lines, tensors.items(), strict=True):
             axes = ", ".join(map(str, shape)).replace("*", "")

@@ -16,7 +16,7 @@ def precision(layer: str, options: dict[str, Any]) -> Precision:
     """Where the layer's products pass through `keras.ops.matmul`, float64 becomes float32."""
     if layer == "SimpleRNN" or options.get("reset_after") is False:
         return Precision(
-            "float64", 1e-6, "on PyTorch's arrays, keras.ops.matmul of float64 returns float32"
+            "float64", 1e-6, "float32: on PyTorch's arrays, keras.ops.matmul of float64 returns it"
         )
     return EXACT
 

@@ -14,7 +14,9 @@ def precision(layer: str, options: dict[str, Any]) -> Precision:
     """Its sigmoid of a float64 is that of a float32."""
     if layer == "RNN":
         return EXACT
-    return Precision("float64", 1e-6, "mlx.core.sigmoid of float64 has the accuracy of float32")
+    return Precision(
+        "float64", 1e-6, "float64, but mlx.core.sigmoid of it has the accuracy of float32"
+    )
 
 
 def run(question: Question) -> Answer:

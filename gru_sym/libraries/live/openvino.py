@@ -12,7 +12,9 @@ LAYOUT = "openvino"
 
 def precision(layer: str, options: dict[str, Any]) -> Precision:
     """Its processor plug-in takes float64 and computes in float32."""
-    return Precision("float32", 1e-6, "OpenVINO computes in float32, of float64 numbers too")
+    return Precision(
+        "float32", 1e-6, "float32, in which OpenVINO computes with float64 numbers, too"
+    )
 
 
 def run(question: Question) -> Answer:
