@@ -178,7 +178,7 @@ def evidence(entry: Entry, record: Record, once: Iterable[Once] = ()) -> str:
     """How it is known what a layer computes: run, run once, or read in the library's source."""
     ran = [row for form in entry.forms for row in record.of(entry.library, written(form))]
     if ran:
-        return f"run {' and '.join(dict.fromkeys(row.version for row in ran))}"
+        return ", ".join(f"run\N{NO-BREAK SPACE}{v}" for v in dict.fromkeys(r.version for r in ran))
     layers = {form.layer for form in entry.forms}
     for one in once:
         if one.library == entry.library and layers & set(one.layers.split()):
