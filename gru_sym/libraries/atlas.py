@@ -186,6 +186,20 @@ def evidence(entry: Entry, record: Record, once: Iterable[Once] = ()) -> str:
     return "read"
 
 
+def _biases(entry: Entry, every: Iterable[Entry]) -> str:
+    """How many biases, and the option that leaves them out."""
+    first = entry.forms[0]
+    kind = (entry.library, first.layer, first.cell_id, first.functions)
+    for other in (other.forms[0] for other in every if other.library == entry.library):
+        if (
+            not other.biases
+            and (entry.library, other.layer, other.cell_id, other.functions) == kind
+        ):
+            (option,) = set(_options(other)) - set(_options(first))
+            return f"{spelled(entry.biases)}; 0 with {option}"
+    return spelled(entry.biases)
+
+
 def _short(error: float) -> str:
     """An error with one digit, on one line."""
     return _unbroken(f"{error:.0e}") if error else "no difference"
@@ -199,12 +213,16 @@ def _unbroken(text: str) -> str:
 def atlas_table(
     family: str, record: Record, once: Iterable[Once] = (), *, m: int = 128, n: int = 256
 ) -> Table:
-    """The layers of a family, library by library, at an input size m and a hidden size n."""
-    own = entries(family)
+    """The layers of a family, library by library, at an input size m and a hidden size n.
+
+    A layer without its biases has no row of its own: the option is told beside their number.
+    """
+    every = entries(family)
+    own = [entry for entry in every if entry.forms[0].biases]
     columns: dict[str, list[object]] = {
         "library": [f"[{title(entry.library)}](#{entry.library})" for entry in own],
         "layer": [entry.name for entry in own],
-        "biases": [spelled(entry.biases) for entry in own],
+        "biases": [_biases(entry, every) for entry in own],
         "formula": [_unbroken(spelled(entry.stored.count)) for entry in own],
         "stored": [f"{entry.cell.count(**at(entry.cell, m, n)):,}" for entry in own],
         "effective": [f"{evaluated(entry.effective, entry.cell, m, n):,}" for entry in own],
