@@ -186,18 +186,15 @@ def evidence(entry: Entry, record: Record, once: Iterable[Once] = ()) -> str:
     return "read"
 
 
-def _biases(entry: Entry, every: Iterable[Entry]) -> str:
-    """How many biases, and the option that leaves them out."""
+def _without_biases(entry: Entry, every: Iterable[Entry]) -> str:
+    """The option that leaves a layer's biases out; "" if there is none."""
     first = entry.forms[0]
     kind = (entry.library, first.layer, first.cell_id, first.functions)
-    for other in (other.forms[0] for other in every if other.library == entry.library):
-        if (
-            not other.biases
-            and (entry.library, other.layer, other.cell_id, other.functions) == kind
-        ):
-            (option,) = set(_options(other)) - set(_options(first))
-            return f"{spelled(entry.biases)}; 0 with {option}"
-    return spelled(entry.biases)
+    for other in every:
+        bare = other.forms[0]
+        if not bare.biases and (other.library, bare.layer, bare.cell_id, bare.functions) == kind:
+            return ", ".join(set(_options(bare)) - set(_options(first)))
+    return ""
 
 
 def _short(error: float) -> str:
@@ -215,14 +212,21 @@ def atlas_table(
 ) -> Table:
     """The layers of a family, library by library, at an input size m and a hidden size n.
 
-    A layer without its biases has no row of its own: the option is told beside their number.
+    A layer without its biases has no row of its own: the option is told with the layer.
     """
     every = entries(family)
     own = [entry for entry in every if entry.forms[0].biases]
+    switches = [_without_biases(entry, every) for entry in own]
     columns: dict[str, list[object]] = {
         "library": [f"[{title(entry.library)}](#{entry.library})" for entry in own],
-        "layer": [entry.name for entry in own],
-        "biases": [_biases(entry, every) for entry in own],
+        "layer": [
+            e.name + f" (or {switch})" * bool(switch)
+            for e, switch in zip(own, switches, strict=True)
+        ],
+        "biases": [
+            spelled(e.biases) + " or 0" * bool(switch)
+            for e, switch in zip(own, switches, strict=True)
+        ],
         "formula": [_unbroken(spelled(entry.stored.count)) for entry in own],
         "stored": [f"{entry.cell.count(**at(entry.cell, m, n)):,}" for entry in own],
         "effective": [f"{evaluated(entry.effective, entry.cell, m, n):,}" for entry in own],
