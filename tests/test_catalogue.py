@@ -63,6 +63,7 @@ RESET_BEFORE = [
     "gru.dey_salem",
     "gru.cho2014",
     "gru.answer",
+    "gru.onnx",
     "gru.keras_reset_before",
     "gru.keras_hard_sigmoid",
 ]
