@@ -126,7 +126,7 @@ def title(library: str) -> str:
     'Flax nnx'
     """
     name, _, version = layout(library).title.rpartition(" ")
-    return name if version[:1].isdigit() else f"{name} {version}"
+    return name if version[:1].isdigit() else f"{name} {version}".strip()
 
 
 def entries(family: str, names: Iterable[str] | None = None) -> list[Entry]:
