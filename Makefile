@@ -15,7 +15,7 @@ export MPLCONFIGDIR := $(CURDIR)/$(VENV)/matplotlib
 KERNEL_CONFIG := $(VENV)/ipython/profile_default/ipython_kernel_config.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv npm book test unit hygiene nbval site-test lint types format bench stress mutate gpu notebooks constraints clean distclean pictures
+.PHONY: help venv npm book test unit hygiene nbval site-test lint types format bench stress mutate gpu notebooks constraints clean distclean pictures atlas atlas-record
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -120,6 +120,19 @@ PER_ROOM ?= 20
 mutate: venv
 	$(PY) tools/mutate.py --per-room $(PER_ROOM) --seed $(SEED)
 
+# make atlas   installs more libraries into .venv, runs them, and compares with book/data/atlas.json
+$(VENV)/.atlas: $(VENV)/.requirements requirements-atlas.txt constraints-atlas.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-atlas.txt -c constraints.txt -c constraints-atlas.txt
+	$(PY) -m pip check --disable-pip-version-check
+	touch $@
+
+atlas: venv $(VENV)/.atlas
+	GRU_SYM_REQUIRE_ATLAS=1 $(PY) -m pytest -m atlas tests/test_atlas.py
+
+# make atlas-record   the same libraries: writes that record anew
+atlas-record: venv $(VENV)/.atlas
+	$(PY) tools/record_atlas.py
+
 # make gpu   on a machine with CUDA: the tests that need it, then a record into book/evidence
 RECORD ?= book/evidence/cuda-$(shell date -u +%Y-%m-%d-%H%M).json
 gpu: venv
@@ -135,6 +148,10 @@ constraints:
 	@sed -n '/^#/p' constraints.txt > constraints.new
 	uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header requirements.txt >> constraints.new
 	mv constraints.new constraints.txt
+	@sed -n '/^#/p' constraints-atlas.txt > constraints.new
+	uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header -c constraints.txt \
+	  requirements.txt requirements-atlas.txt | grep -v -F -x -f constraints.txt >> constraints.new
+	mv constraints.new constraints-atlas.txt
 
 # make clean   removes what the builds and tests left; the environment stays
 clean:

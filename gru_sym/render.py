@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sympy as sp
 
@@ -78,20 +79,38 @@ def factored(formula: SizeValue) -> str | None:
     >>> factored(m * n + n**2 + 2 * n) is None
     True
     """
+    common, terms = _terms(formula)
+    return f"{common}({_sum(terms)})" if common > 1 and len(terms) > 1 else None
+
+
+def spelled(formula: SizeValue) -> str:
+    """A count as people write it, with its common factor in front where it has one above 1.
+
+    >>> m, n = sp.symbols("m n")
+    >>> spelled(3 * m * n + 3 * n**2 + 4 * n), spelled(6 * n)
+    ('3n² + 3nm + 4n', '6n')
+    """
+    common, terms = _terms(formula)
+    return factored(formula) or _sum([(common * number, *rest) for number, *rest in terms])
+
+
+def _terms(formula: SizeValue) -> tuple[int, list[Any]]:
+    """The common factor, and each term without it: its number, the names and their powers."""
     formula = sp.expand(formula)
     symbols = sorted(formula.free_symbols, key=lambda s: (s.name != "n", s.name != "m", s.name))
     if not symbols:
-        return None
+        return 1, [(int(formula), (), ())]
     terms = [(powers, int(c)) for powers, c in sp.Poly(formula, *symbols).terms()]
     common = math.gcd(*(c for _, c in terms))
-    if common == 1 or len(terms) == 1:
-        return None
     names = [symbol.name for symbol in symbols]
     terms.sort(key=lambda term: (sum(term[0]), term[0]), reverse=True)  # n² + nm + n
-    first, *others = [(c < 0, _monomial(abs(c) // common, names, powers)) for powers, c in terms]
-    inner = "-" * first[0] + first[1]
-    inner += "".join((" - " if negative else " + ") + text for negative, text in others)
-    return f"{common}({inner})"
+    return common, [(c // common, names, powers) for powers, c in terms]
+
+
+def _sum(terms: Sequence[Any]) -> str:
+    first, *others = [(number < 0, _monomial(abs(number), *rest)) for number, *rest in terms]
+    text: str = "-" * first[0] + first[1]
+    return text + "".join((" - " if negative else " + ") + other for negative, other in others)
 
 
 def _monomial(coefficient: int, names: Sequence[str], powers: Sequence[int]) -> str:

@@ -26,6 +26,7 @@ FORMULAS = {
     "gru.keras": 3 * (n**2 + n * m + 2 * n),
     "gru.keras_reset_before": 3 * block,
     "gru.keras_hard_sigmoid": 3 * block,
+    "gru.onnx": 3 * block + 3 * n,
     "gru.merged": 3 * (n**2 + n * m) + 4 * n,
     "gru.flux": 3 * block,
     "minimal.mgu_flax": 2 * block + n,
@@ -62,6 +63,7 @@ RESET_BEFORE = [
     "gru.dey_salem",
     "gru.cho2014",
     "gru.answer",
+    "gru.onnx",
     "gru.keras_reset_before",
     "gru.keras_hard_sigmoid",
 ]
@@ -89,7 +91,7 @@ def test_unknown_ids_suggest_the_nearest():
         ("pytorch.gru", "did you mean gru.pytorch?"),
         ("rnn.elmann", "did you mean rnn.elman?"),
         # Another library or family is no misspelling of this one.
-        ("gru.onnx", "there are gru.answer, gru.cho2014, "),
+        ("gru.mlx", "there are gru.answer, gru.cho2014, "),
         ("gru.lux", "there are gru.answer, "),
         ("gru.flax", "gru.pytorch, and of flax minimal.mgu_flax"),
         ("gru.dey_salem_4", "there are gru.answer, "),

@@ -21,6 +21,7 @@ from gru_sym.layers import suffix
 from gru_sym.libraries.layout import FOLDER, Layout, layout
 from gru_sym.libraries.layout_text import LayoutError
 from gru_sym.libraries.pytorch import stored
+from gru_sym.libraries.stored import StoredLayer
 
 DATA = Path(__file__).parent / "data" / "keras_counts.csv"
 SIZES = {"m": 3, "n": 4, "p": 2, "k": 5}
@@ -190,6 +191,19 @@ def test_a_bias_that_is_added_to_another_is_still_the_one_of_its_name(library):
 # Every form: whole, in views, and back
 
 
+def shifted(own: StoredLayer) -> set[str]:
+    """Tensors with a block to which a number is added: it is rounded, and no view."""
+    blocks = {
+        line.name: [block.constant for row in line.rows for block in row] for line in own.form.lines
+    }
+    return {
+        name
+        for name in own.tensors
+        for line, found in blocks.items()
+        if line in name and any(found)
+    }
+
+
 def test_every_number_is_in_exactly_one_block_and_every_block_is_a_view(form):
     library, layer, options = form
     own = library.layer(layer, **options, **{size: SIZES[size] for size in ("m", "n")})
@@ -199,7 +213,7 @@ def test_every_number_is_in_exactly_one_block_and_every_block_is_a_view(form):
     for p, array in zip(own.layer.parameters, own.unpack(tensors).values(), strict=True):
         assert array.shape == tuple(int(s.subs(sizes)) for s in p.shape)
         array += 1
-    assert all((tensor == 1).all() for tensor in tensors.values())
+    assert all((tensors[name] == 1).all() for name in tensors.keys() - shifted(own))
     assert sum(tensor.size for tensor in tensors.values()) == own.layer.count(**sizes)
     assert own.sizes_of(tensors) == sizes
 
@@ -216,7 +230,8 @@ def test_pack_is_the_way_back(form, library):
     tensors = {k: arrays.asarray(rng.normal(size=shape)) for k, shape in shapes.items()}
     packed = own.pack(own.unpack(tensors))
     assert list(packed) == list(tensors)
-    assert all((packed[name] == tensor).all() for name, tensor in tensors.items())
+    assert all((packed[name] == tensors[name]).all() for name in tensors.keys() - shifted(own))
+    assert all(abs(packed[name] - tensors[name]).max() < 1e-15 for name in shifted(own))
 
 
 # What other libraries need of the language
@@ -291,7 +306,7 @@ KERAS_ERRORS = {
     r"kernel has shape \(5, 10\); it must have \(5, 9\)": lambda: unpack_with(
         kernel=np.ones((5, 10))
     ),
-    "there is no layout of 'theano'; there are keras, pytorch": lambda: layout("theano"),
+    "there is no layout of 'theano'; there are equinox, flax_linen, ": lambda: layout("theano"),
     "Keras 3.15.1 has no layer Gru that is known; there are GRU, LSTM": lambda: layout(
         "keras"
     ).count("Gru"),

@@ -19,6 +19,7 @@ SIZES = {"m": 3, "n": 5, "p": 2, "k": 2}
 
 CATALOGUE = {
     "gru.answer": 3 * n,
+    "gru.onnx": 3 * n,
     "gru.pytorch": 2 * n,
     "gru.keras": 2 * n,
     "gru.dey_salem_3": n,
