@@ -166,8 +166,8 @@ class _Run:
             whole = self._product(kernels, self._need(line.operand))
             if line.biases:
                 whole = self._do(ADDITION, [whole, self._array(line.biases.target)])
-            for part in line.names:
-                self.known[part] = whole.view(whole.lead, self.shapes[part])
+            for name in line.names:
+                self.known[name] = whole.view(whole.lead, self.shapes[name])
 
     def _array(self, name: str) -> Array:
         array = self.known[name]
