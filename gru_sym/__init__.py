@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gru_sym.certificates.finding import redundancy
     from gru_sym.codegen.routine import generate
     from gru_sym.codegen.source import source
+    from gru_sym.costs import cost
     from gru_sym.equivalence import equivalent
     from gru_sym.language.errors import CellError
     from gru_sym.layers import Layer
@@ -40,6 +41,7 @@ __all__ = [
     "budget",
     "catalogue",
     "cell",
+    "cost",
     "effective_count",
     "equivalent",
     "generate",
@@ -59,6 +61,7 @@ _LATER = {
     "budget": "gru_sym.budgets",
     "catalogue": "gru_sym.lookup",
     "cell": "gru_sym.lookup",
+    "cost": "gru_sym.costs",
     "effective_count": "gru_sym.certificates.effective",
     "equivalent": "gru_sym.equivalence",
     "generate": "gru_sym.codegen.routine",

@@ -1,4 +1,4 @@
-"""`budget`: the largest size whose count stays within a number of parameters; `match`: as another.
+"""`budget`: the largest size whose count stays within a number; `match`: as large as another.
 
 A count is a polynomial in the size that is sought, with exact coefficients, so the search halves an
 interval of integers of any length and never tries one size after the other.
@@ -15,9 +15,16 @@ import sympy as sp
 
 from gru_sym.cells import Cell, evaluate
 from gru_sym.certificates.effective import effective_count
+from gru_sym.costs import cost
 from gru_sym.layers import Layer
 
-By = Literal["stored", "effective"]
+By = Literal["stored", "effective", "multiply-adds"]
+UNITS: dict[By, str] = {
+    "stored": "parameters",
+    "effective": "effective parameters",
+    "multiply-adds": "multiply-adds a step",
+}
+"""What is counted."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +34,11 @@ class Budget:
     Attributes
     ----------
     size : the name of the size that was sought, mostly "n".
-    n, count : its largest value within the budget, and how many parameters there are then.
-    next_n, next_count : the next value, and its number of parameters.
+    n, count : its largest value within the budget, and how many there are then.
+    next_n, next_count : the next value, and how many there are at it.
     parameters : the budget.
     sizes : the sizes that were given.
+    by : what is counted.
     """
 
     size: str
@@ -40,11 +48,13 @@ class Budget:
     next_count: int
     parameters: int
     sizes: Mapping[str, int]
+    by: By = "stored"
 
     def __str__(self) -> str:
+        unit = UNITS[self.by]
         return (
-            f"{self.size} = {self.n}: {self.count} parameters\n"
-            f"{self.size} = {self.next_n}: {self.next_count} parameters, "
+            f"{self.size} = {self.n}: {self.count} {unit}\n"
+            f"{self.size} = {self.next_n}: {self.next_count} {unit}, "
             f"more than {self.parameters}"
         )
 
@@ -63,7 +73,9 @@ def budget(whole: Cell | Layer, /, parameters: int, by: By = "stored", **sizes: 
     ----------
     whole : a cell or a layer.
     parameters : the budget, a positive integer of any length.
-    by : "stored", all parameters, or "effective", those that count (`effective_count`).
+    by : "stored", all parameters; "effective", those that count (`effective_count`); or
+        "multiply-adds" of the matrix products for one step of one sequence (`cost`), which then are
+        the budget.
     sizes : a number for each size but the one sought. This is n; with n given, the one left, which
         may be the number of layers.
 
@@ -80,7 +92,7 @@ def budget(whole: Cell | Layer, /, parameters: int, by: By = "stored", **sizes: 
     count = _counting(_formula(whole, sizes, by), size, name)
     if count(1) > parameters:
         raise ValueError(
-            f"{name} has at least {count(1)} parameters, at {size} = 1; "
+            f"{name} has at least {count(1)} {UNITS[by]}, at {size} = 1; "
             f"that is more than {parameters}"
         )
     fits, too_large = 1, 2
@@ -89,7 +101,7 @@ def budget(whole: Cell | Layer, /, parameters: int, by: By = "stored", **sizes: 
     while too_large - fits > 1:
         middle = (fits + too_large) // 2
         fits, too_large = (middle, too_large) if count(middle) <= parameters else (fits, middle)
-    return Budget(size, fits, count(fits), too_large, count(too_large), parameters, sizes)
+    return Budget(size, fits, count(fits), too_large, count(too_large), parameters, sizes, by)
 
 
 def match(whole: Cell | Layer, other: Cell | Layer, /, by: By = "stored", **sizes: int) -> Budget:
@@ -104,7 +116,7 @@ def match(whole: Cell | Layer, other: Cell | Layer, /, by: By = "stored", **size
     ----------
     whole : the cell or layer whose n is sought.
     other : the one with the number of parameters to reach.
-    by : "stored" or "effective", for both.
+    by : what is counted, as for `budget`, for both.
     sizes : all sizes of the other; those that both have, but n, are the same in both. Sizes that
         only the first has are given beside them.
 
@@ -158,8 +170,12 @@ def _formula(whole: Cell | Layer, sizes: Mapping[str, int], by: By) -> sp.Expr:
         whole = replace(whole, num_layers=layers)
     if by == "stored":
         return sp.sympify(whole.count(**sizes))
+    if by == "multiply-adds":
+        # Known before there are steps is what is done once; it is no work of a step.
+        work = cost(whole, **{**sizes, "T": 1, "B": 1})
+        return sp.sympify(work.sequence.multiply_adds + work.loop.multiply_adds)
     if by != "effective":
-        raise ValueError(f'parameters are counted by "stored" or by "effective", not by {by!r}')
+        raise ValueError(f"what is counted is one of {', '.join(UNITS)}, not {by!r}")
     found, name = effective_count(whole), _cell(whole).name
     if not found.certified or found.condition:
         why = f"its formula has a condition, {found.condition}" if found.certified else found.scope

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gru_sym import Cell, Layer, budget, catalogue, cell, effective_count, match
+from gru_sym import Cell, Layer, budget, catalogue, cell, cost, effective_count, match
 from gru_sym.__main__ import main
 from gru_sym.budgets import Budget
 
@@ -134,7 +134,10 @@ WRONG = [
     (lambda: budget(GRU, parameters=0, m=1), "parameters must be a positive integer, not 0"),
     (lambda: budget(GRU, parameters=1e5, m=1), "parameters must be a positive integer, not 100000"),
     (lambda: budget(GRU, parameters=True, m=1), "parameters must be a positive integer, not True"),
-    (lambda: budget(GRU, parameters=9, by="flops", m=1), 'by "stored" or by "effective", not by'),
+    (
+        lambda: budget(GRU, parameters=9, by="flops", m=1),
+        "one of stored, effective, multiply-adds, not",
+    ),
     (
         lambda: budget(Cell("x: n\nh' = h + tanh(x)"), parameters=9),
         "count of cell does not grow with n",
@@ -193,7 +196,7 @@ def test_the_command_for_layers_what_counts_and_other_sizes(capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("gru.pytorch", "-m", "8"), "required: --parameters"),
+        (("gru.pytorch", "-m", "8"), "--parameters --multiply-adds --match is required"),
         (("gru.pytorch", "--parameters", "0", "-m", "8"), "such as 100000, not '0'"),
         (("gru.pytorch", "--parameters", "1e5", "-m", "8"), "such as 100000, not '1e5'"),
         (("gru.pytorch", "--parameters", "9"), "gru.pytorch also needs the size m"),
@@ -215,3 +218,59 @@ def test_a_long_budget_from_the_command_line(capsys):
     assert main(["budget", "rnn.elman", "--parameters", "9" * 5000, "-m", "1"]) == 0
     assert len(capsys.readouterr().out.split(":")[0]) > 2500
     assert sys.get_int_max_str_digits() == limit
+
+
+@pytest.mark.parametrize("name", list(catalogue))
+@settings(max_examples=3, deadline=None)
+@given(data=st.data())
+def test_multiply_adds_of_every_cell(name, data):
+    """The inverse of the cost of one step, up to one less than the next."""
+    whole = catalogue[name]
+    sizes = {size: data.draw(length, label=size) for size in whole.size_names if size != "n"}
+    n = data.draw(length, label="n")
+    here, beyond = (
+        cost(whole, T=1, B=1, n=n + more, **sizes).total.multiply_adds for more in (0, 1)
+    )
+    within = data.draw(st.integers(here, beyond - 1))
+    found = budget(whole, within, "multiply-adds", **sizes)
+    assert (found.n, found.count, found.next_count) == (n, here, beyond)
+
+
+def test_the_command_matches_another_cell(capsys):
+    words = "budget lstm.pytorch --match gru.pytorch -m 128 -n 256".split()
+    assert main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    found = match(cell("lstm.pytorch"), cell("gru.pytorch"), m=128, n=256)
+    lstm = [4 * (128 * n + n * n + 2 * n) for n in (found.n, found.n + 1)]
+    assert lines == [
+        "gru.pytorch: 296448 parameters",
+        f"lstm.pytorch, n = {found.n}: {lstm[0]} parameters",
+        f"n = {found.next_n}: {lstm[1]} parameters, more than 296448",
+    ]
+    assert lstm[0] <= 296_448 < lstm[1]
+    for by in ("effective", "multiply-adds"):
+        assert main([*words, "--by", by, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["by"] == by and found["match"] == "gru.pytorch"
+        assert found["count"] <= found["parameters"] < found["next_count"]
+    assert main("budget gru.pytorch --multiply-adds 294912 -m 128".split()) == 0
+    assert capsys.readouterr().out.startswith("n = 256: 294912 multiply-adds a step\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "budget gru.pytorch -m 8",
+        "budget gru.pytorch -m 8 --parameters 9 --match rnn.elman",
+        "budget gru.pytorch -m 8 --parameters 900 --by multiply-adds",
+        "budget gru.pytorch -m 8 --multiply-adds 900 --effective",
+        "budget gru.pytorch --match nothing -m 8 -n 8",
+        "budget gru.pytorch --match rnn.elman -m 8",
+        "budget gru.pytorch --match rnn.elman -m 8 -n 8 --set q=3",
+        "budget gru.pytorch --multiply-adds 2 -m 8",
+    ],
+)
+def test_budgets_that_are_refused(words, capsys):
+    assert main(words.split()) == 2
+    out, error = capsys.readouterr()
+    assert out == "" and error.count("\n") == 1

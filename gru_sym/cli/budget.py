@@ -1,12 +1,14 @@
-"""`budget`: the largest hidden size within a number of parameters."""
+"""`budget`: the largest hidden size within a number of parameters, or with as many as another."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from typing import TYPE_CHECKING
 
 from gru_sym.cells import Cell
 from gru_sym.cli.arguments import (
+    BadInput,
     Commands,
     Once,
     add_cell,
@@ -15,8 +17,11 @@ from gru_sym.cli.arguments import (
     add_sizes,
     positive,
 )
-from gru_sym.cli.cells import read_cell, some_sizes
+from gru_sym.cli.cells import name_of, read_cell, some_sizes
 from gru_sym.layers import Layer
+
+if TYPE_CHECKING:
+    from gru_sym.budgets import By
 
 
 def add(commands: Commands) -> None:
@@ -25,38 +30,58 @@ def add(commands: Commands) -> None:
         "budget", help="the largest hidden size within a number of parameters"
     )
     add_cell(command)
-    command.add_argument(
+    given = command.add_mutually_exclusive_group(required=True)
+    given.add_argument(
         "--parameters",
         action=Once,
         type=_number,
-        required=True,
         metavar="N",
         help="the most parameters that there may be",
+    )
+    given.add_argument(
+        "--multiply-adds",
+        action=Once,
+        type=_number,
+        metavar="N",
+        help="the most multiply-adds for one step of one sequence (FLOPs are two of them)",
+    )
+    given.add_argument(
+        "--match",
+        action=Once,
+        metavar="OTHER",
+        help="as many as this cell has with the sizes given, in as many layers and directions",
     )
     add_sizes(command)
     add_layers(command, "number of stacked layers", None)
     command.add_argument(
-        "--effective", action="store_true", help="count only the parameters that count"
+        "--by",
+        action=Once,
+        choices=("stored", "effective", "multiply-adds"),
+        help="what is counted (stored parameters)",
     )
+    command.add_argument("--effective", action="store_true", help="the same as --by effective")
     add_json(command)
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> str:
     """The largest value of n, or of the one size that is not given, and the next one."""
-    from gru_sym.budgets import By, budget
+    from gru_sym.budgets import UNITS, budget, match
 
-    cell = read_cell(options.cell)
-    whole: Cell | Layer = cell
-    if options.layers is not None or options.bidirectional:
-        whole = Layer(cell, options.layers or 1, options.bidirectional)
-    sizes = some_sizes(options, whole)
-    by: By = "effective" if options.effective else "stored"
-    found = budget(whole, options.parameters, by, **sizes)
+    by = _by(options)
+    whole = _stacked(options, options.cell)
+    if options.match is not None:
+        other = _stacked(options, options.match)
+        sizes = some_sizes(options, whole, other)
+        found = match(whole, other, by, **sizes)
+    else:
+        sizes = some_sizes(options, whole)
+        found = budget(whole, options.parameters or options.multiply_adds, by, **sizes)
     if options.json:
         return json.dumps(
             {
-                "cell": cell.name,
+                "cell": name_of(whole),
+                **({} if options.match is None else {"match": name_of(other)}),
                 "parameters": found.parameters,
                 "by": by,
                 "sizes": sizes,
@@ -69,7 +94,27 @@ def run(options: argparse.Namespace) -> str:
                 "next_count": found.next_count,
             }
         )
-    return str(found)
+    if options.match is None:
+        return str(found)
+    return f"{name_of(other)}: {found.parameters} {UNITS[by]}\n{name_of(whole)}, {found}"
+
+
+def _by(options: argparse.Namespace) -> By:
+    """What is counted; two words for different things are refused."""
+    said: set[By] = {"effective"} if options.effective else set()
+    said |= {options.by} if options.by else set()
+    said |= {"multiply-adds"} if options.multiply_adds else set()
+    said |= {"stored"} if options.parameters and options.by == "multiply-adds" else set()
+    if len(said) > 1:
+        raise BadInput(f"a budget is counted in one way, not in {len(said)}")
+    return said.pop() if said else "stored"
+
+
+def _stacked(options: argparse.Namespace, argument: str) -> Cell | Layer:
+    cell = read_cell(argument)
+    if options.layers is None and not options.bidirectional:
+        return cell
+    return Layer(cell, options.layers or 1, options.bidirectional)
 
 
 def _number(text: str) -> int:

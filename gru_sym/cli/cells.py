@@ -71,12 +71,12 @@ def sizes_given(options: argparse.Namespace, whole: Layer | Cell) -> dict[str, i
         how = ", ".join(
             f"-{name} SIZE" if name in ("m", "n") else f"--set {name}=SIZE" for name in missing
         )
-        raise BadInput(f"{_name(whole)} also needs {how}")
+        raise BadInput(f"{name_of(whole)} also needs {how}")
     return sizes
 
 
-def some_sizes(options: argparse.Namespace, whole: Layer | Cell) -> dict[str, int]:
-    """The sizes given, each once, and each one that the count has."""
+def some_sizes(options: argparse.Namespace, *wholes: Layer | Cell) -> dict[str, int]:
+    """The sizes given, each once, and each one that one of the counts has."""
     given = [("m", options.m), ("n", options.n), *options.set]
     sizes: dict[str, int] = {}
     for name, value in given:
@@ -86,11 +86,15 @@ def some_sizes(options: argparse.Namespace, whole: Layer | Cell) -> dict[str, in
             raise BadInput(f"the size {name} is given twice")
         sizes[name] = value
     # Here, and not where the sizes are used: there a name might be that of another argument.
-    for name in sizes.keys() - {*whole.size_names}:
-        known = ", ".join(whole.size_names) or "fixed"
-        raise BadInput(f"{_name(whole)} has no size {name}; its sizes are {known}")
+    all_names = dict.fromkeys(name for whole in wholes for name in whole.size_names)
+    for name in sizes.keys() - {*all_names}:
+        owner = " or ".join(dict.fromkeys(map(name_of, wholes)))
+        raise BadInput(
+            f"{owner} has no size {name}; its sizes are {', '.join(all_names) or 'fixed'}"
+        )
     return sizes
 
 
-def _name(whole: Layer | Cell) -> str:
+def name_of(whole: Layer | Cell) -> str:
+    """What a cell, or the cell of a layer, is called."""
     return whole.name if isinstance(whole, Cell) else whole.cell.name

@@ -1,0 +1,220 @@
+"""What a cell costs, beside what PyTorch counts, runs and keeps when it runs the generated code."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+import sympy as sp
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from gru_sym import Cell, Layer, catalogue, cell, cost
+from gru_sym.__main__ import main
+from gru_sym.codegen import generate
+from gru_sym.codegen.stacked import Stack
+from gru_sym.costs import KEEP_RESULT, ON_THE_WAY
+from gru_sym.functions import FUNCTIONS
+
+T, B, m, n = sp.symbols("T B m n")
+few = st.integers(2, 5)
+ELEMENTWISE = {"add", "sub", "rsub", "mul", "neg"}
+OWN = {
+    "every_function": Cell(
+        "a = hard_sigmoid(W @ x) * softplus(U @ h)\nb = silu(V @ h + p) - exp(q * h)\n"
+        "h' = relu(a + b) * tanh(-a)"
+    ),
+    "low_rank": Cell("h' = tanh(A @ (C @ x) + D @ (E @ h) + b)"),
+    "keeps_input": Cell("p: m\np' = x\nh' = tanh(W @ x + V @ p + U @ h)"),
+    "scalars": Cell("alpha: 1\nbeta: 1\nh' = alpha * beta * tanh(W @ x + h) + sigmoid(beta) * h"),
+}
+CELLS = {**catalogue, **OWN}
+
+
+class Counted(TorchDispatchMode):
+    """The results of every elementwise operation and function that PyTorch runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, operation, types, arguments=(), options=None):
+        result = operation(*arguments, **(options or {}))
+        name = operation.overloadpacket.__name__
+        if name == "addmm":
+            self.found["add"] += result.numel()
+        elif name in ELEMENTWISE | {"sigmoid", "tanh", "relu"}:
+            self.found[name] += result.numel()
+        return result
+
+
+def arrays(whole: Cell | Layer, sizes: dict[str, int], device: str) -> dict[str, torch.Tensor]:
+    """Parameters of the shapes that are inferred."""
+    put = {sp.Symbol(name): size for name, size in sizes.items()}
+    return {
+        p.name: torch.zeros([int(sp.sympify(a).subs(put)) for a in p.shape], device=device)
+        for p in whole.parameters
+    }
+
+
+def sizes_of(whole: Cell | Layer, data: st.DataObject) -> dict[str, int]:
+    return {name: data.draw(few, label=name) for name in (*whole.size_names, "T", "B")}
+
+
+def input_of(whole: Cell, sizes: dict[str, int], device: str) -> torch.Tensor:
+    size = whole.symbol("x").shape[0].subs(sizes)
+    return torch.zeros(sizes["T"], sizes["B"], int(size), device=device)
+
+
+def kept_by_autograd(run, given: list[torch.Tensor]) -> int:
+    """The numbers in the storages that wait for the backward pass and were not given."""
+    storages = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.dtype == torch.float32:  # a plain number times a tensor is kept as float64
+            storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage()
+        return tensor
+
+    with saved_tensors_hooks(keep, lambda tensor: tensor):
+        result = run()
+    assert result is not None
+    ours = {tensor.untyped_storage().data_ptr() for tensor in given}
+    return sum(s.nbytes() // 4 for place, s in storages.items() if place not in ours)
+
+
+@pytest.mark.parametrize("name", list(CELLS))
+@settings(max_examples=2, deadline=None)
+@given(data=st.data())
+def test_work_to_the_unit(name, data):
+    whole = CELLS[name]
+    sizes = sizes_of(whole, data)
+    found = cost(whole, **sizes)
+    parameters, x = arrays(whole, sizes, "meta"), input_of(whole, sizes, "meta")
+    routine = generate(whole, "torch")
+    with FlopCounterMode(display=False) as flops:
+        routine.sequence(parameters, x)
+    assert found.flops == flops.get_total_flops() == 2 * found.total.multiply_adds
+    if "hard_sigmoid" in whole.text:
+        return  # made of elementwise operations
+    with Counted() as counted:
+        routine.sequence(parameters, x)
+    assert found.total.elementwise == sum(counted.found[f] for f in ELEMENTWISE)
+    functions = {f: v for f, v in counted.found.items() if f not in ELEMENTWISE}
+    assert found.total.functions == functions
+
+
+@pytest.mark.parametrize("name", list(CELLS))
+@settings(max_examples=2, deadline=None)
+@given(data=st.data(), steps=st.integers(1, 4))
+def test_memory_kept_to_the_number_and_the_backward_products(name, data, steps):
+    whole = CELLS[name]
+    sizes = {**sizes_of(whole, data), "T": steps}
+    found = cost(whole, **sizes)
+    parameters, x = arrays(whole, sizes, "cpu"), input_of(whole, sizes, "cpu")
+    own = [p.requires_grad_() for p in parameters.values()]
+    sequence = generate(whole, "torch").sequence
+    assert found.kept == kept_by_autograd(lambda: sequence(parameters, x), [*own, x])
+    with FlopCounterMode(display=False) as flops:
+        outputs, last = sequence(parameters, x)
+        states = last if isinstance(last, tuple) else (last,)
+        sum(a.sum() for a in (outputs, *states)).backward()
+    assert flops.get_total_flops() == 2 * (found.total.multiply_adds + found.backward)
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    name=st.sampled_from(["gru.pytorch", "gru.dey_salem", "lstm.pytorch", "lstm.projected"]),
+    layers=st.integers(1, 3),
+    both=st.booleans(),
+    data=st.data(),
+)
+def test_layers_and_directions(name, layers, both, data):
+    layer = Layer(cell(name), layers, both)
+    sizes = sizes_of(layer, data)
+    found = cost(layer, **sizes)
+    parameters, x = arrays(layer, sizes, "cpu"), input_of(layer.cell, sizes, "cpu")
+    own = [p.requires_grad_() for p in parameters.values()]
+    stack = Stack(layer, "torch")
+    with FlopCounterMode(display=False) as flops:
+        stack.sequence(parameters, x)
+    assert found.flops == flops.get_total_flops()
+    assert found.kept == kept_by_autograd(lambda: stack.sequence(parameters, x), [*own, x])
+    symbolic = cost(Layer(cell(name), "L", both), L=layers, **sizes)
+    assert symbolic == found and found.parameters == sum(p.numel() for p in own)
+
+
+@pytest.mark.parametrize(
+    ("name", "gates", "biases"),
+    [("gru.pytorch", 3, 6), ("lstm.pytorch", 4, 8), ("rnn.pytorch", 1, 2)],
+)
+def test_closed_forms(name, gates, biases):
+    found = cost(cell(name))
+    assert sp.expand(found.total.multiply_adds - gates * (m * n + n**2) * T * B) == 0
+    assert found.optimiser["Adam"] == sp.expand(2 * gates * (m * n + n**2) + 2 * biases * n)
+    at = cost(cell(name), m=128, n=256, T=20, B=2)
+    assert at.flops == {3: 23_592_960, 4: 31_457_280, 1: 7_864_320}[gates]
+    forward_and_backward = 2 * (at.total.multiply_adds + at.backward)
+    assert forward_and_backward == {3: 62_128_128, 4: 82_837_504, 1: 20_709_376}[gates]
+
+
+def test_pytorch_counts_its_own_lstm_only_without_onednn():
+    """The number that FlopCounterMode gives is ours, or 0."""
+
+    def counted(module: torch.nn.Module) -> int:
+        with FlopCounterMode(display=False) as flops:
+            module(torch.zeros(20, 2, 128))
+        return flops.get_total_flops()
+
+    gru, lstm = torch.nn.GRU(128, 256), torch.nn.LSTM(128, 256)
+    sizes = {"m": 128, "n": 256, "T": 20, "B": 2}
+    assert counted(gru) == cost(cell("gru.pytorch"), **sizes).flops
+    assert counted(lstm) in (0, cost(cell("lstm.pytorch"), **sizes).flops)
+    with torch.device("meta"):  # where there is no oneDNN
+        assert counted(torch.nn.LSTM(128, 256)) == cost(cell("lstm.pytorch"), **sizes).flops
+
+
+def test_every_function_is_known_to_be_kept_somehow():
+    from gru_sym.operations import trace
+
+    assert {*KEEP_RESULT, *ON_THE_WAY, "silu", "identity"} == {*FUNCTIONS}
+    kinds = {done.kind for done in trace(OWN["every_function"], 1, T, B).steps[0]}
+    assert kinds >= {*FUNCTIONS} - {"sigmoid", "identity", "hard_sigmoid"}
+
+
+def test_what_is_refused():
+    with pytest.raises(ValueError, match="T names a size of cell"):
+        cost(Cell("c: T\nc' = tanh(W @ x + U @ c)"))
+    with pytest.raises(ValueError, match="parameters of their own"):
+        cost(Layer(cell("gru.pytorch"), 2, share_layers=True))
+    with pytest.raises(ValueError, match=r"gru\.pytorch has no size k"):
+        cost(cell("gru.pytorch"), k=3)
+    with pytest.raises(ValueError, match="T must be a positive integer, not 0"):
+        cost(cell("gru.pytorch"), T=0)
+
+
+def test_the_command(capsys):
+    words = "cost gru.pytorch -m 128 -n 256 --steps 20 --batch 2".split()
+    assert main(words) == 0
+    text = capsys.readouterr().out
+    assert "11796480 multiply-adds" in text and "23592960 FLOPs" in text
+    assert main([*words, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["multiply_adds"], found["flops"], found["parameters"]) == (
+        11_796_480,
+        23_592_960,
+        296_448,
+    )
+    assert found["optimiser"] == {"SGD": 0, "SGD with momentum": 296_448, "Adam": 592_896}
+    assert main(["cost", "gru.pytorch", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    formula = sp.sympify(found["multiply_adds"])
+    assert sp.expand(formula - 3 * T * B * (m * n + n**2)) == 0
+    assert main(["cost", "gru.pytorch", "-m", "8", "--steps", "0"]) == 2
+    assert main(["cost", "gru.pytorch", "-m", "8"]) == 2
+    out, error = capsys.readouterr()
+    assert out == "" and "also needs -n SIZE" in error
