@@ -11,6 +11,7 @@ from typing import Any
 
 from gru_sym.explanation.contents import Tensor, distinct
 from gru_sym.explanation.recognition import Found, title
+from gru_sym.libraries.stored import StoredLayer
 from gru_sym.render import Table
 
 MAX_LINES = 40
@@ -88,7 +89,7 @@ class ExplainedLayer:
         if not certified.certified or certified.condition:
             return None
         redundant = certified.redundancy
-        levels = range(int(layer.num_layers))  # type: ignore[arg-type]
+        levels = range(int(layer.num_layers))
         each = [int(redundant.count(**layer.sizes_at(level, self.sizes))) for level in levels]
         return self.count - layer.directions * sum(each)
 
@@ -108,7 +109,7 @@ class ExplainedLayer:
         return [f"{title(fit.library)} {fit.call}" for fit in self.found.fits[1:]]
 
     @property
-    def _stored(self) -> Any:
+    def _stored(self) -> StoredLayer:
         return self.found.fits[0].stored
 
     def lines(self) -> list[str]:

@@ -94,9 +94,7 @@ def read(file: BinaryIO, name: str) -> Contents:
     head = (file.seek(0), file.read(len(torch_files.LEGACY)))[1]
     file.seek(0)
     if reader is torch_files.read and head.startswith(torch_files.LEGACY):
-        raise FileError(
-            f"{name} has the form from before PyTorch 1.6; load it and save it again with torch.save"
-        )
+        raise FileError(f"{name} has the form from before PyTorch 1.6; load it and save it again")
     try:
         return reader(file, size)
     except FileError as error:

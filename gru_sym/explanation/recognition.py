@@ -90,7 +90,7 @@ def forms(library: str) -> tuple[Form, ...]:
 def libraries() -> tuple[str, ...]:
     """The libraries that have a layout, the usual ones first."""
     known = sorted(path.stem for path in FOLDER.glob("*.txt"))
-    return tuple(sorted(known, key=lambda name: (name not in FIRST, name)))[::1]
+    return (*FIRST, *(name for name in known if name not in FIRST))
 
 
 @lru_cache
@@ -113,7 +113,7 @@ def _given(given: Given, pool: Mapping[str, Tensor], wrapped: Mapping[str, str])
             own = form.options.get(name)
             if isinstance(own, SizeOf) and value:
                 sizes[own.size] = value
-            elif own != value:
+            elif name in form.options and own != value:
                 break
         else:
             stored = stored_layer(form, levels, both, tuple(sizes.items()))
@@ -134,8 +134,8 @@ class _Place:
 
 
 @lru_cache
-def _pattern(naming: str, line: str) -> tuple[re.Pattern[str], int]:
-    """What a tensor of a layer is called, wherever the layer is; and of how many parts."""
+def _pattern(naming: str, line: str) -> re.Pattern[str]:
+    """What a tensor of a layer is called, wherever the layer is."""
     pattern, end = "", 0
     text = naming.replace("*", line)
     for hole in HOLES.finditer(text):
@@ -149,7 +149,7 @@ def _pattern(naming: str, line: str) -> tuple[re.Pattern[str], int]:
             pattern += f"(?:(?P<second>{re.escape(two)})|(?P<first>{re.escape(one)})|{alone})"
         end = hole.end()
     pattern += re.escape(text[end:])
-    return re.compile(f"(?P<prefix>(?:.*/)?){pattern}"), 0
+    return re.compile(f"(?P<prefix>(?:.*/)?){pattern}")
 
 
 def _by_names(pool: Mapping[str, Tensor], wrapped: Mapping[str, str]) -> list[Found]:
@@ -168,7 +168,8 @@ def _by_names(pool: Mapping[str, Tensor], wrapped: Mapping[str, str]) -> list[Fo
                     if fitted:
                         key = (prefix, tuple(sorted(fitted[1].items())))
                         groups.setdefault(key, []).append(Fit(library, fitted[0]))
-    layers, taken = [], set()
+    layers: list[Found] = []
+    taken: set[str] = set()
     for (prefix, names), fits in sorted(groups.items(), key=lambda item: -len(item[0][1])):
         own_names = {name for _, name in names}
         if not own_names & taken:
@@ -186,8 +187,9 @@ def _places(
     """By prefix the places of a naming that there are, with the path of each."""
     found: dict[str, dict[_Place, str]] = {}
     for line in lines:
-        pattern, _ = _pattern(naming, line)
-        last = _pattern(naming.rpartition("/")[2], line.rpartition("/")[2])[0]
+        pattern = _pattern(naming, line)
+        end_of = HOLES.sub(lambda hole: "" if "/" in hole[0] else hole[0], naming).rpartition("/")
+        last = _pattern(end_of[2], line.rpartition("/")[2])
         if not any(last.fullmatch(end) for end in ends):
             continue
         for path in paths:
@@ -222,11 +224,10 @@ def _fitted(
         wanted = axes_of(stored)
     except ValueError:
         return None
-    start = {place: path for place, path in places.items()}
     by_name = {
         form.tensor_name(line, place.level, place.direction, both and not axis): path
         for line in form.lines
-        for place, path in start.items()
+        for place, path in places.items()
         if place.line == line.name
     }
     if by_name.keys() != wanted.keys():
