@@ -37,7 +37,7 @@ def fit(
     >>> from gru_sym.libraries.layout import layout
     >>> wanted = axes_of(layout("keras").layer("GRU"))
     >>> fit(wanted, {"kernel": (5, 9), "bias": (2, 9)})
-    {'n': 3, 'm': 5}
+    {'m': 5, 'n': 3}
     >>> fit(wanted, {"kernel": (5, 9), "bias": (9,)}) is None
     True
     """
