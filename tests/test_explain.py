@@ -154,3 +154,15 @@ def test_what_is_no_model_is_refused_with_a_sentence(tmp_path):
             explain(what)
     with pytest.raises(FileError, match="can end in"):
         explain(tmp_path / "model.txt")
+
+
+def test_both_directions_of_keras_are_one_layer():
+    shapes = {"kernel": (5, 9), "recurrent_kernel": (3, 9), "bias": (2, 9)}
+    (layer,) = explain(
+        {
+            f"bidirectional/{direction}_gru/gru_cell/{name}": np.ones(shape)
+            for direction in ("forward", "backward")
+            for name, shape in shapes.items()
+        }
+    ).layers
+    assert (layer.name, layer.count, layer.effective) == ("bidirectional", 180, 168)

@@ -149,7 +149,7 @@ def _pattern(naming: str, line: str) -> re.Pattern[str]:
             pattern += f"(?:(?P<second>{re.escape(two)})|(?P<first>{re.escape(one)})|{alone})"
         end = hole.end()
     pattern += re.escape(text[end:])
-    return re.compile(f"(?P<prefix>(?:.*/)?){pattern}")
+    return re.compile(f"(?P<prefix>(?:.*?/)??){pattern}")
 
 
 def _by_names(pool: Mapping[str, Tensor], wrapped: Mapping[str, str]) -> list[Found]:
