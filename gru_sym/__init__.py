@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gru_sym.codegen.source import source
     from gru_sym.costs import cost
     from gru_sym.equivalence import equivalent
+    from gru_sym.explanation.explaining import explain
     from gru_sym.language.errors import CellError
     from gru_sym.layers import Layer
     from gru_sym.libraries.pytorch_merging import merge_biases
@@ -44,6 +45,7 @@ __all__ = [
     "cost",
     "effective_count",
     "equivalent",
+    "explain",
     "generate",
     "match",
     "merge_biases",
@@ -64,6 +66,7 @@ _LATER = {
     "cost": "gru_sym.costs",
     "effective_count": "gru_sym.certificates.effective",
     "equivalent": "gru_sym.equivalence",
+    "explain": "gru_sym.explanation.explaining",
     "generate": "gru_sym.codegen.routine",
     "match": "gru_sym.budgets",
     "merge_biases": "gru_sym.libraries.pytorch_merging",

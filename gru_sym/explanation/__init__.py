@@ -1,0 +1,1 @@
+"""What is in a model: its recurrent layers, found by names and shapes, and what they come to."""

@@ -1,0 +1,265 @@
+"""What was found in a model: its recurrent layers, the rest, and what they come to."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from gru_sym.explanation.contents import Tensor, distinct
+from gru_sym.explanation.recognition import Found, title
+from gru_sym.libraries.stored import StoredLayer
+from gru_sym.render import Table
+
+MAX_LINES = 40
+"""The most tensors outside recurrent layers that the text lists; `rest` has them all."""
+
+
+@dataclass(frozen=True)
+class ExplainedLayer:
+    """One recurrent layer of a model.
+
+    Attributes
+    ----------
+    found : its tensors, and every layer of a library that has them.
+    """
+
+    found: Found
+
+    @property
+    def name(self) -> str:
+        """Where it is in the model; "" for the model itself."""
+        return self.found.prefix
+
+    @property
+    def library(self) -> str:
+        """The library whose layer it is, the most usual one where several fit."""
+        return title(self.found.fits[0].library)
+
+    @property
+    def layer(self) -> str:
+        """The layer as that library writes it."""
+        return self.found.fits[0].call
+
+    @property
+    def cell_id(self) -> str:
+        """The cell of the catalogue that it computes."""
+        return self._stored.cell_id
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The sizes by the cell's symbols."""
+        return dict(self._stored.sizes)
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Its tensors."""
+        return self.found.tensors
+
+    @property
+    def stored(self) -> int:
+        """How many numbers its tensors hold, each counted once."""
+        return distinct(self.tensors)
+
+    @property
+    def trainable(self) -> int | None:
+        """How many of them are trained; None where that is not said."""
+        return _trainable(self.tensors)
+
+    @property
+    def formula(self) -> str:
+        """The count in symbols."""
+        return str(self._stored.layer.count())
+
+    @property
+    def count(self) -> int:
+        """The count by the formula."""
+        return int(self._stored.count)
+
+    @cached_property
+    def effective(self) -> int | None:
+        """How many count, each cell for itself; None where that is not certified for all sizes."""
+        from gru_sym.certificates.effective import effective_count
+
+        layer = self._stored.layer
+        certified = effective_count(layer.cell)
+        if not certified.certified or certified.condition:
+            return None
+        redundant = certified.redundancy
+        levels = range(int(layer.num_layers))
+        each = [int(redundant.count(**layer.sizes_at(level, self.sizes))) for level in levels]
+        return self.count - layer.directions * sum(each)
+
+    @property
+    def gates(self) -> dict[str, dict[str, int]]:
+        """The count of every gate, by role, over all levels and directions."""
+        found: dict[str, dict[str, int]] = {}
+        for parameter in self._stored.layer.parameters:
+            gate = found.setdefault(parameter.gate, {})
+            count = int(parameter.count.subs(self.sizes))
+            gate[parameter.role] = gate.get(parameter.role, 0) + count
+        return found
+
+    @property
+    def also(self) -> list[str]:
+        """What else its tensors may be."""
+        return [f"{title(fit.library)} {fit.call}" for fit in self.found.fits[1:]]
+
+    @property
+    def _stored(self) -> StoredLayer:
+        return self.found.fits[0].stored
+
+    def lines(self) -> list[str]:
+        """The layer in a terminal."""
+        layer, where = self._stored.layer, f"{self.name}: " if self.name else ""
+        sizes = ", ".join(f"{name} = {size}" for name, size in self.sizes.items())
+        shape = f"{layer.num_layers} layers, " * (layer.num_layers != 1)
+        shape += "both directions, " * layer.bidirectional
+        lines = [f"{where}{self.library} {self.layer}", f"    {shape}{sizes}"]
+        if self.found.evidence == "shapes":
+            lines.append("    found by its shapes alone: its names say nothing")
+        roles = list(dict.fromkeys(role for gate in self.gates.values() for role in gate))
+        rows = [
+            (gate, *(f"{own.get(role, 0):,}" for role in roles), f"{sum(own.values()):,}")
+            for gate, own in self.gates.items()
+        ]
+        lines += [f"    {line}" for line in str(Table(("gate", *roles, "all"), rows)).splitlines()]
+        lines.append(f"    {self.formula} = {self.count:,}")
+        trained = "" if self.trainable is None else f", {self.trainable:,} trainable"
+        counts = "" if self.effective is None else f", {self.effective:,} effective (cell by cell)"
+        lines.append(f"    {self.stored:,} stored{trained}{counts}")
+        lines += [f"    fits as well: {other}" for other in self.also[:6]]
+        if len(self.also) > 6:
+            lines.append(f"    and {len(self.also) - 6} more")
+        return lines
+
+    def as_json(self) -> dict[str, Any]:
+        """The layer for programs."""
+        own = ("name", "library", "layer", "cell_id", "sizes", "formula", "count", "stored")
+        layer = self._stored.layer
+        return {name: getattr(self, name) for name in own} | {
+            "num_layers": layer.num_layers,
+            "bidirectional": layer.bidirectional,
+            "trainable": self.trainable,
+            "effective": self.effective,
+            "gates": self.gates,
+            "evidence": self.found.evidence,
+            "also": self.also,
+            "tensors": {tensor.name: list(tensor.shape) for tensor in self.tensors},
+        }
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A model explained; `print` shows it.
+
+    Attributes
+    ----------
+    kind : what was explained.
+    layers : the recurrent layers.
+    rest : the other tensors that count.
+    left_out : tensors that do not count, each with what it is instead.
+    notes : what a reader should know.
+    """
+
+    kind: str
+    layers: tuple[ExplainedLayer, ...]
+    rest: tuple[Tensor, ...]
+    left_out: tuple[tuple[Tensor, str], ...]
+    notes: tuple[str, ...]
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Every tensor that counts."""
+        return (*(t for layer in self.layers for t in layer.tensors), *self.rest)
+
+    @property
+    def total(self) -> int:
+        """How many numbers the model has, tied tensors counted once."""
+        return distinct(self.tensors)
+
+    @property
+    def trainable(self) -> int | None:
+        """How many of them are trained; None where that is not said."""
+        return _trainable(self.tensors)
+
+    @property
+    def effective(self) -> int | None:
+        """The total without what is redundant in each cell; None if that is not known."""
+        each = [layer.effective for layer in self.layers]
+        shared = sum(layer.stored for layer in self.layers) != distinct(
+            [t for layer in self.layers for t in layer.tensors]
+        )
+        if shared or None in each or any(layer.stored != layer.count for layer in self.layers):
+            return None
+        return self.total - sum(
+            layer.count - int(effective or 0)
+            for layer, effective in zip(self.layers, each, strict=True)
+        )
+
+    @property
+    def tied(self) -> tuple[tuple[str, ...], ...]:
+        """The names of tensors that are one."""
+        by: dict[Any, list[str]] = {}
+        for tensor in self.tensors:
+            by.setdefault(tensor.identity, []).append(tensor.name)
+        return tuple(tuple(names) for names in by.values() if len(names) > 1)
+
+    def text(self) -> str:
+        """The explanation in a terminal."""
+        trained = "" if self.trainable is None else f", {self.trainable:,} trainable"
+        counts = "" if self.effective is None else f", {self.effective:,} effective"
+        lines = [f"{self.kind}: {self.total:,} parameters{trained}{counts}"]
+        for layer in self.layers:
+            lines += ["", *layer.lines()]
+        if not self.layers:
+            lines.append("no recurrent layer was found")
+        if self.rest:
+            lines += ["", f"the rest: {distinct(self.rest):,}"]
+            rows = [(f"    {t.name}", t.shape, f"{t.count:,}") for t in self.rest[:MAX_LINES]]
+            lines += str(Table(("    tensor", "shape", "count"), rows)).splitlines()
+            if len(self.rest) > MAX_LINES:
+                lines.append(f"    and {len(self.rest) - MAX_LINES:,} tensors more")
+        lines += [f"counted once: {' = '.join(names)}" for names in self.tied]
+        for what, count in self._not_counted().items():
+            lines.append(f"not counted: {count:,} ({what})")
+        return "\n".join([*lines, *self.notes])
+
+    def _not_counted(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for tensor, what in self.left_out:
+            found[what] = found.get(what, 0) + tensor.count
+        return found
+
+    def json(self) -> str:
+        """The explanation for programs: one object on one line."""
+        about: Mapping[str, Any] = {
+            "kind": self.kind,
+            "total": self.total,
+            "trainable": self.trainable,
+            "effective": self.effective,
+            "layers": [layer.as_json() for layer in self.layers],
+            "rest": {tensor.name: list(tensor.shape) for tensor in self.rest},
+            "tied": self.tied,
+            "not_counted": self._not_counted(),
+            "notes": self.notes,
+        }
+        return json.dumps(about)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.text())}</pre>"
+
+
+def _trainable(tensors: tuple[Tensor, ...]) -> int | None:
+    if any(tensor.trainable is None for tensor in tensors):
+        return None
+    return distinct([tensor for tensor in tensors if tensor.trainable])

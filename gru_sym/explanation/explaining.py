@@ -1,0 +1,101 @@
+"""`explain`: a model in memory or in a file, explained."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from gru_sym.explanation import numpy_files, safetensors, torch_files
+from gru_sym.explanation.contents import Contents, FileError
+from gru_sym.explanation.explained import ExplainedLayer, Explanation
+from gru_sym.explanation.recognition import find
+
+READERS = {
+    ".safetensors": safetensors.read,
+    ".npz": numpy_files.read_npz,
+    ".npy": numpy_files.read_npy,
+    ".pt": torch_files.read,
+    ".pth": torch_files.read,
+}
+"""By the end of a file's name what reads it."""
+
+
+def explain(model: Any) -> Explanation:
+    """Which recurrent layers a model has, and how many parameters, to the last one.
+
+    >>> import numpy
+    >>> explained = explain({"kernel": numpy.ones((5, 9)), "recurrent_kernel": numpy.ones((3, 9)),
+    ...     "bias": numpy.ones((2, 9))})
+    >>> explained.total, explained.effective, explained.layers[0].layer
+    (90, 84, 'GRU(reset_after=True, use_bias=True)')
+
+    Parameters
+    ----------
+    model : a module of PyTorch, a state dict or another mapping of names to arrays, or the path of
+        a file: .safetensors, .npz, .npy, .pt, .pth. Of a file the headers alone are read, nothing
+        in it is executed and nothing outside it is opened. A module is left as it was.
+
+    Raises
+    ------
+    ValueError : for what cannot be explained, with one sentence; of a file it is a `FileError`.
+    OSError : for a file that cannot be opened.
+    """
+    return explained(contents_of(model))
+
+
+def explained(contents: Contents) -> Explanation:
+    """The explanation of what a reader found."""
+    layers, rest = find(contents)
+    return Explanation(
+        contents.kind,
+        tuple(map(ExplainedLayer, layers)),
+        tuple(rest),
+        tuple(contents.left_out),
+        tuple(contents.notes),
+    )
+
+
+def contents_of(model: Any) -> Contents:
+    """What a model holds."""
+    if isinstance(model, (str, os.PathLike)):
+        return _of_file(Path(model))
+    from gru_sym.explanation.modules import of_mapping, of_module
+
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(model, torch.nn.Module):
+        return of_module(model)
+    if isinstance(model, Mapping):
+        return of_mapping(model)
+    raise ValueError(
+        f"a {type(model).__name__} cannot be explained; give a PyTorch module, a state dict or the "
+        "path of a file"
+    )
+
+
+def _of_file(path: Path) -> Contents:
+    if path.suffix.lower() not in READERS:
+        raise FileError(
+            f"{path.name} cannot be read: the files that can end in {', '.join(READERS)}"
+        )
+    with path.open("rb") as file:
+        return read(file, path.name)
+
+
+def read(file: BinaryIO, name: str) -> Contents:
+    """What an open file holds that is called so.
+
+    Raises `FileError`.
+    """
+    reader = READERS[Path(name).suffix.lower()]
+    size = file.seek(0, os.SEEK_END)
+    head = (file.seek(0), file.read(len(torch_files.LEGACY)))[1]
+    file.seek(0)
+    if reader is torch_files.read and head.startswith(torch_files.LEGACY):
+        raise FileError(f"{name} has the form from before PyTorch 1.6; load it and save it again")
+    try:
+        return reader(file, size)
+    except FileError as error:
+        raise FileError(f"{name}: {error}") from error
