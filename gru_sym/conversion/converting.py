@@ -1,0 +1,364 @@
+"""`convert`: the tensors of a layer of one library, as another library stores them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gru_sym.conversion.matching import Linear
+from gru_sym.conversion.passages import Obstacle, Passage, passage, passage_if
+from gru_sym.conversion.recognition import Recognised, allowed, call, choices, recognise
+from gru_sym.language.syntax import INPUT
+from gru_sym.libraries.layout import Layout, layout
+from gru_sym.libraries.stored import StoredLayer
+from gru_sym.libraries.tensors import array_library
+
+Place = tuple[int, int]
+"""Level and direction."""
+
+
+class CannotConvert(ValueError):
+    """The target has no layer that computes the same; the message says what would be lost."""
+
+
+class Converted(dict[str, Any]):
+    """The tensors of the target, by its names, in its order.
+
+    Attributes
+    ----------
+    source, target : the two layers, as their libraries write them.
+    passage : how the target's parameters are made of the source's, with the proof.
+    notes : what was assumed, summed, added and left out, one sentence each.
+    rest : the names of the tensors that are not the layer's.
+    prefix : what stood before the layer's own names.
+    """
+
+    source: str
+    target: str
+    passage: Passage
+    notes: tuple[str, ...]
+    rest: tuple[str, ...]
+    prefix: str
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """The parameters of a stack of cells by level and direction, and what they are."""
+
+    whole: Sequence[Recognised]
+    places: Mapping[Place, Mapping[str, Any]]
+    states: Mapping[Place, Mapping[str, Any]]
+
+    @property
+    def stored(self) -> StoredLayer:
+        return self.whole[0].stored
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """The sizes of the lowest layer."""
+        return self.stored.sizes
+
+    @property
+    def height(self) -> int:
+        return 1 + max(level for level, _ in self.places)
+
+
+def convert(
+    tensors: Mapping[str, Any],
+    source: str,
+    target: str,
+    *,
+    layer: str | Sequence[str] | None = None,
+    from_layer: str | None = None,
+    from_options: Mapping[str, Any] | None = None,
+    to_layer: str | None = None,
+    to_options: Mapping[str, Any] | None = None,
+) -> Converted:
+    """The tensors of a recurrent layer, as another library stores them: the same function.
+
+    >>> import numpy as np
+    >>> keras = {"kernel": np.arange(45.0).reshape(5, 9), "recurrent_kernel": np.ones((3, 9)),
+    ...     "bias": np.ones((2, 9))}
+    >>> found = convert(keras, "keras", "pytorch")
+    >>> {name: array.shape for name, array in found.items()}
+    {'weight_ih_l0': (9, 5), 'weight_hh_l0': (9, 3), 'bias_ih_l0': (9,), 'bias_hh_l0': (9,)}
+    >>> found["weight_ih_l0"][:3, 0], found.target  # the reset gate comes first
+    (array([3., 4., 5.]), "GRU(bias=True)")
+    >>> found.passage.verdict, bool(found.passage.proof)
+    ('exact', True)
+
+    Parameters
+    ----------
+    tensors : by their names; NumPy arrays, torch tensors or whatever is sliced as they are.
+    source, target : libraries that have a layout.
+    layer : where the layer is, if the tensors are those of a larger model: what stands before its
+        own names. Several are a stack, the lowest first.
+    from_layer, from_options : which layer of the source it is, such as "GRU" and
+        `{"reset_after": False}`, where names and shapes do not tell.
+    to_layer, to_options : which layer of the target it becomes; without them the first one into
+        which nothing has to be summed, then the first one there is.
+
+    Returns
+    -------
+    The target's tensors, a dictionary with `notes`. They share no memory with those given. Where
+    the target has no layer of several levels, the names of level 1 begin with `1/`.
+
+    Raises
+    ------
+    CannotConvert : a ValueError. The target cannot hold the function, unless some parameters are 0,
+        and these are not: the message names them.
+    ValueError : for tensors that are not a layer of the source, or options that do not exist.
+
+    Numbers are moved, their signs changed, and biases summed, in the arrays' own type: a sum of two
+    rounds once.
+    """
+    old, new = layout(source), layout(target)
+    stack = _stack(tensors, old, layer, from_layer, from_options or {})
+    found, forms = _way(stack, new, to_layer, to_options or {})
+    packed = _pack(stack, found, forms)
+    notes = [*_assumed(stack, old), *_said(found, stack, new)]
+    converted = Converted(packed)
+    converted.source, converted.target = call(stack.stored), call(forms[0])
+    converted.passage = found
+    own = {name for part in stack.whole for name in part.names}
+    converted.rest = tuple(name for name in tensors if name not in own)
+    first = stack.whole[0]
+    at = first.names[0]
+    converted.prefix = at[: len(first.prefix)]
+    converted.notes = tuple(notes)
+    return converted
+
+
+def _stack(
+    tensors: Mapping[str, Any],
+    library: Layout,
+    layer: str | Sequence[str] | None,
+    name: str | None,
+    options: Mapping[str, Any],
+) -> _Stack:
+    """The layer, or the layers on top of each other, that are meant."""
+    if not tensors:
+        raise ValueError("there are no tensors")
+    found = recognise(tensors, library, name, options)
+    if layer is not None:
+        known = {one.prefix.strip("/"): one for one in found}
+        wanted = [layer] if isinstance(layer, str) else list(layer)
+        asked = [each.replace(".", "/").strip("/") for each in wanted]
+        for each, at in zip(wanted, asked, strict=True):
+            if at not in known:
+                raise ValueError(
+                    f"there is no recurrent layer of {library.title} at {each!r}; there are "
+                    f"{', '.join(one.place for one in found)}"
+                )
+        found = [known[at] for at in asked]
+    elif len(found) > 1 and [one.prefix for one in found] != [f"{k}/" for k in range(len(found))]:
+        raise ValueError(
+            f"there are {len(found)} recurrent layers of {library.title}, "
+            f"{', '.join(one.place for one in found)}; say which one is meant"
+        )
+    return _on_top_of_each_other(found, library)
+
+
+def _on_top_of_each_other(found: Sequence[Recognised], library: Layout) -> _Stack:
+    places: dict[Place, dict[str, Any]] = {}
+    states: dict[Place, dict[str, Any]] = {}
+    height = 0
+    for one in found:
+        stored, first = one.stored, found[0].stored
+        if stored.layer.cell is not first.layer.cell or stored.form is not first.form:
+            raise ValueError(
+                f"{one.place} is {call(stored)} and {found[0].place} is {call(first)}; only equal "
+                f"layers are one stack"
+            )
+        if stored.layer.directions != first.layer.directions:
+            raise ValueError(f"{one.place} and {found[0].place} have not equally many directions")
+        if height:
+            handed = int(first.layer.output_size.subs(first.sizes))
+            reads = stored.layer.cell.sizes.shapes[INPUT][0]
+            if stored.sizes.get(str(reads)) != handed:
+                raise ValueError(
+                    f"{one.place} reads {stored.sizes.get(str(reads))} numbers, and the layer below "
+                    f"hands on {handed}"
+                )
+        arrays = stored.unpack(one.tensors)
+        for p in stored.layer.parameters:
+            _check_numbers(arrays[p.name], f"{p.name} of {library.title}")
+            kind = states if p.role == "initial state" else places
+            kind.setdefault((height + p.level, p.direction), {})[p.in_cell] = arrays[p.name]
+        height += int(str(stored.layer.num_layers))
+    return _Stack(found, places, states)
+
+
+def _check_numbers(array: Any, name: str) -> None:
+    kind = str(array.dtype)
+    if "float" not in kind or "float8" in kind:
+        raise ValueError(f"{name} holds {kind}; weights are converted as float16 to float64")
+
+
+def _way(
+    stack: _Stack, library: Layout, layer: str | None, options: Mapping[str, Any]
+) -> tuple[Passage, list[StoredLayer]]:
+    """The best layer of the target with the passage to it."""
+    cell, both = stack.stored.layer.cell, stack.stored.layer.bidirectional
+    ranks = {"exact": 0, "after merging": 1, "exact, with zeros": 2}
+    ways: list[tuple[tuple[int, int], Passage, list[StoredLayer]]] = []
+    blocked: list[tuple[Obstacle, list[StoredLayer]]] = []
+    for place, form in enumerate(allowed(library, layer, options)):
+        if both and not form.has_directions:
+            continue
+        height = stack.height if form.has_levels else 1
+        one = library.layer(form.layer, num_layers=height, bidirectional=both, **choices(form))
+        layers = [one] * (stack.height // height)
+        found = passage(cell, one.layer.cell)
+        if not found and found.zero is None:
+            continue
+        if stack.states and not form.trained_states and not _all_zero(stack.states, None):
+            blocked.append((Obstacle(cell, one.layer.cell, tuple(next(iter(stack.states.values())))), layers))
+        elif isinstance(found, Passage):
+            ways.append(((ranks[found.verdict], place), found, layers))
+        else:
+            assert found.zero is not None
+            if _all_zero(stack.places, found.zero):
+                way = passage_if(cell, one.layer.cell, found.zero)
+                assert way is not None
+                ways.append(((3, place), way, layers))
+            else:
+                blocked.append((found, layers))
+    if ways:
+        _, found, layers = min(ways, key=lambda way: way[0])
+        return found, layers
+    raise CannotConvert(_refusal(stack, library, blocked, layer, options))
+
+
+def _all_zero(places: Mapping[Place, Mapping[str, Any]], names: Sequence[str] | None) -> bool:
+    """Whether parameters are exactly 0, at every level and in every direction."""
+    return all(
+        bool((array == 0).all())
+        for own in places.values()
+        for name, array in own.items()
+        if names is None or name in names
+    )
+
+
+def _refusal(
+    stack: _Stack,
+    library: Layout,
+    blocked: Sequence[tuple[Obstacle, list[StoredLayer]]],
+    layer: str | None,
+    options: Mapping[str, Any],
+) -> str:
+    """What cannot be converted, and under which condition it could be."""
+    what = f"{call(stack.stored)}, {stack.stored.cell_id}"
+    wanted = [f"{name}={value!r}" for name, value in options.items()]
+    target = f"{layer or 'layer'}{' with ' + ', '.join(wanted) if wanted else ''}"
+    if not blocked:
+        both = " in both directions" if stack.stored.layer.bidirectional else ""
+        return f"no {target} of {library.title}{both} computes what {what} does"
+    obstacle, layers = min(blocked, key=lambda each: len(each[0].zero or ()))
+    zero = obstacle.zero or ()
+    largest = max(
+        float(abs(array).max())
+        for own in (*stack.places.values(), *stack.states.values())
+        for name, array in own.items()
+        if name in zero and array.shape and 0 not in array.shape
+    )
+    names = " and ".join(zero) if len(zero) < 3 else ", ".join(zero)
+    return (
+        f"{call(layers[0])} of {library.title} has no place for {names} of {what}: it would be the "
+        f"same function if {'they were' if len(zero) > 1 else names + ' was'} exactly 0, and here "
+        f"the largest number in {'them' if len(zero) > 1 else 'it'} is {largest:.3g}"
+    )
+
+
+def _pack(stack: _Stack, found: Passage, layers: Sequence[StoredLayer]) -> dict[str, Any]:
+    """The target's tensors."""
+    packed: dict[str, Any] = {}
+    like = next(iter(stack.places[0, 0].values()))
+    for index, stored in enumerate(layers):
+        named = {}
+        for p in stored.layer.parameters:
+            place = (p.level + index, p.direction)
+            # The input of a layer of its own above the first is that of this level.
+            sizes = stack.stored.layer.sizes_at(index, dict(stack.sizes))
+            shape = tuple(int(axis.subs(sizes)) for axis in p.shape)
+            if p.role == "initial state":
+                state = f"{found.states[p.in_cell[:-1]]}0"
+                own = stack.states.get(place, {})
+                named[p.name] = own[state] if own else _zeros(shape, like)
+            else:
+                terms = found.parameters[p.in_cell]
+                named[p.name] = _sum(terms, stack.places[place], shape, p.name)
+        start = f"{index}/" if len(layers) > 1 else ""
+        for name, array in stored.pack(named).items():
+            packed[start + name] = _own(array)
+    return packed
+
+
+def _sum(terms: Linear, arrays: Mapping[str, Any], shape: tuple[int, ...], name: str) -> Any:
+    """A sum of parameters, in their own type."""
+    total: Any = None
+    for part, number in terms.items():
+        array = arrays[part]
+        if abs(number) != 1:
+            array = array * float(abs(number))
+        if total is None:
+            total = -array if number < 0 else array
+        else:
+            total = total - array if number < 0 else total + array
+    if total is None:
+        return _zeros(shape, next(iter(arrays.values())))
+    if len(terms) > 1:
+        library = array_library(total)
+        finite = all(bool(library.isfinite(arrays[part]).all()) for part in terms)
+        if finite and not bool(library.isfinite(total).all()):
+            raise CannotConvert(f"{name} is a sum that is too large for {total.dtype}")
+    return total
+
+
+def _zeros(shape: tuple[int, ...], like: Any) -> Any:
+    """Zeros of the type of another array, and on its device."""
+    library = array_library(like)
+    on = {"device": like.device} if library.__name__ == "torch" else {}
+    return library.zeros(shape, dtype=like.dtype, **on)
+
+
+def _own(array: Any) -> Any:
+    """A copy whose last axis is contiguous."""
+    if hasattr(array, "contiguous"):
+        return array.contiguous().clone()
+    return array.copy() if hasattr(array, "copy") else array
+
+
+def _assumed(stack: _Stack, library: Layout) -> list[str]:
+    first = stack.whole[0]
+    if not first.others:
+        return []
+    others = " or ".join(call(other) for other in first.others)
+    return [
+        f"names and shapes fit {others} of {library.title} as well: "
+        f"{call(first.stored)} is assumed"
+    ]
+
+
+def _said(found: Passage, stack: _Stack, library: Layout) -> list[str]:
+    """What happened to the numbers, beyond being moved."""
+    notes = []
+    if found.zero:
+        which = ", ".join(found.zero)
+        notes.append(f"{which} are exactly 0 here: with others there would be no such layer")
+    if found.sums:
+        sums = ", ".join(f"{name} = {text}" for name, text in found.sums.items())
+        dtype = next(iter(stack.places[0, 0].values())).dtype
+        notes.append(
+            f"summed, each sum rounded once in {str(dtype).removeprefix('torch.')}: {sums}; the "
+            f"function is the same, the parts cannot be told apart afterwards"
+        )
+    if found.negated:
+        signs = ", ".join(f"{name} = {text}" for name, text in found.negated.items())
+        notes.append(f"with the other sign: {signs}")
+    if found.added:
+        notes.append(
+            f"0, since the source has nothing for them: {', '.join(found.added)} of {library.title}"
+        )
+    return notes
