@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from gru_sym.certificates.finding import redundancy
     from gru_sym.codegen.routine import generate
     from gru_sym.codegen.source import source
+    from gru_sym.conversion.converting import CannotConvert, convert
+    from gru_sym.conversion.table import conversions
     from gru_sym.equivalence import equivalent
     from gru_sym.language.errors import CellError
     from gru_sym.layers import Layer
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from gru_sym.lookup import UnknownCell, catalogue, cell
 
 __all__ = [
+    "CannotConvert",
     "Cell",
     "CellError",
     "Layer",
@@ -40,6 +43,8 @@ __all__ = [
     "budget",
     "catalogue",
     "cell",
+    "conversions",
+    "convert",
     "effective_count",
     "equivalent",
     "generate",
@@ -51,6 +56,7 @@ __all__ = [
 __version__ = "0.2.0"
 
 _LATER = {
+    "CannotConvert": "gru_sym.conversion.converting",
     "Cell": "gru_sym.cells",
     "CellError": "gru_sym.language.errors",
     "Layer": "gru_sym.layers",
@@ -59,6 +65,8 @@ _LATER = {
     "budget": "gru_sym.budgets",
     "catalogue": "gru_sym.lookup",
     "cell": "gru_sym.lookup",
+    "conversions": "gru_sym.conversion.table",
+    "convert": "gru_sym.conversion.converting",
     "effective_count": "gru_sym.certificates.effective",
     "equivalent": "gru_sym.equivalence",
     "generate": "gru_sym.codegen.routine",

@@ -12,7 +12,7 @@ PACKAGE = Path(gru_sym.__file__).parent
 ORDER = """
     functions language roles latex algebra cells layers render lookup normal rewriting proved biases
     transform certificates budgets correspondence equivalence codegen records timing cudnn
-    experiment libraries measure cli __main__
+    experiment libraries conversion measure cli __main__
 """.split()
 """From the ground up: a room imports from rooms before it alone."""
 

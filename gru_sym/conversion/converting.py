@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from gru_sym.conversion.matching import Linear
 from gru_sym.conversion.passages import Obstacle, Passage, passage, passage_if
-from gru_sym.conversion.recognition import Recognised, allowed, call, choices, recognise
-from gru_sym.language.syntax import INPUT
+from gru_sym.conversion.recognition import allowed, call, choices
+from gru_sym.conversion.stacks import Place, Stack, stack_of
 from gru_sym.libraries.layout import Layout, layout
 from gru_sym.libraries.stored import StoredLayer
 from gru_sym.libraries.tensors import array_library
-
-Place = tuple[int, int]
-"""Level and direction."""
 
 
 class CannotConvert(ValueError):
@@ -42,28 +38,6 @@ class Converted(dict[str, Any]):
     prefix: str
 
 
-@dataclass(frozen=True)
-class _Stack:
-    """The parameters of a stack of cells by level and direction, and what they are."""
-
-    whole: Sequence[Recognised]
-    places: Mapping[Place, Mapping[str, Any]]
-    states: Mapping[Place, Mapping[str, Any]]
-
-    @property
-    def stored(self) -> StoredLayer:
-        return self.whole[0].stored
-
-    @property
-    def sizes(self) -> Mapping[str, int]:
-        """The sizes of the lowest layer."""
-        return self.stored.sizes
-
-    @property
-    def height(self) -> int:
-        return 1 + max(level for level, _ in self.places)
-
-
 def convert(
     tensors: Mapping[str, Any],
     source: str,
@@ -84,7 +58,7 @@ def convert(
     >>> {name: array.shape for name, array in found.items()}
     {'weight_ih_l0': (9, 5), 'weight_hh_l0': (9, 3), 'bias_ih_l0': (9,), 'bias_hh_l0': (9,)}
     >>> found["weight_ih_l0"][:3, 0], found.target  # the reset gate comes first
-    (array([3., 4., 5.]), "GRU(bias=True)")
+    (array([3., 4., 5.]), 'GRU(bias=True)')
     >>> found.passage.verdict, bool(found.passage.proof)
     ('exact', True)
 
@@ -114,7 +88,7 @@ def convert(
     rounds once.
     """
     old, new = layout(source), layout(target)
-    stack = _stack(tensors, old, layer, from_layer, from_options or {})
+    stack = stack_of(tensors, old, layer, from_layer, from_options or {})
     found, forms = _way(stack, new, to_layer, to_options or {})
     packed = _pack(stack, found, forms)
     notes = [*_assumed(stack, old), *_said(found, stack, new)]
@@ -130,74 +104,8 @@ def convert(
     return converted
 
 
-def _stack(
-    tensors: Mapping[str, Any],
-    library: Layout,
-    layer: str | Sequence[str] | None,
-    name: str | None,
-    options: Mapping[str, Any],
-) -> _Stack:
-    """The layer, or the layers on top of each other, that are meant."""
-    if not tensors:
-        raise ValueError("there are no tensors")
-    found = recognise(tensors, library, name, options)
-    if layer is not None:
-        known = {one.prefix.strip("/"): one for one in found}
-        wanted = [layer] if isinstance(layer, str) else list(layer)
-        asked = [each.replace(".", "/").strip("/") for each in wanted]
-        for each, at in zip(wanted, asked, strict=True):
-            if at not in known:
-                raise ValueError(
-                    f"there is no recurrent layer of {library.title} at {each!r}; there are "
-                    f"{', '.join(one.place for one in found)}"
-                )
-        found = [known[at] for at in asked]
-    elif len(found) > 1 and [one.prefix for one in found] != [f"{k}/" for k in range(len(found))]:
-        raise ValueError(
-            f"there are {len(found)} recurrent layers of {library.title}, "
-            f"{', '.join(one.place for one in found)}; say which one is meant"
-        )
-    return _on_top_of_each_other(found, library)
-
-
-def _on_top_of_each_other(found: Sequence[Recognised], library: Layout) -> _Stack:
-    places: dict[Place, dict[str, Any]] = {}
-    states: dict[Place, dict[str, Any]] = {}
-    height = 0
-    for one in found:
-        stored, first = one.stored, found[0].stored
-        if stored.layer.cell is not first.layer.cell or stored.form is not first.form:
-            raise ValueError(
-                f"{one.place} is {call(stored)} and {found[0].place} is {call(first)}; only equal "
-                f"layers are one stack"
-            )
-        if stored.layer.directions != first.layer.directions:
-            raise ValueError(f"{one.place} and {found[0].place} have not equally many directions")
-        if height:
-            handed = int(first.layer.output_size.subs(first.sizes))
-            reads = stored.layer.cell.sizes.shapes[INPUT][0]
-            if stored.sizes.get(str(reads)) != handed:
-                raise ValueError(
-                    f"{one.place} reads {stored.sizes.get(str(reads))} numbers, and the layer below "
-                    f"hands on {handed}"
-                )
-        arrays = stored.unpack(one.tensors)
-        for p in stored.layer.parameters:
-            _check_numbers(arrays[p.name], f"{p.name} of {library.title}")
-            kind = states if p.role == "initial state" else places
-            kind.setdefault((height + p.level, p.direction), {})[p.in_cell] = arrays[p.name]
-        height += int(str(stored.layer.num_layers))
-    return _Stack(found, places, states)
-
-
-def _check_numbers(array: Any, name: str) -> None:
-    kind = str(array.dtype)
-    if "float" not in kind or "float8" in kind:
-        raise ValueError(f"{name} holds {kind}; weights are converted as float16 to float64")
-
-
 def _way(
-    stack: _Stack, library: Layout, layer: str | None, options: Mapping[str, Any]
+    stack: Stack, library: Layout, layer: str | None, options: Mapping[str, Any]
 ) -> tuple[Passage, list[StoredLayer]]:
     """The best layer of the target with the passage to it."""
     cell, both = stack.stored.layer.cell, stack.stored.layer.bidirectional
@@ -214,7 +122,9 @@ def _way(
         if not found and found.zero is None:
             continue
         if stack.states and not form.trained_states and not _all_zero(stack.states, None):
-            blocked.append((Obstacle(cell, one.layer.cell, tuple(next(iter(stack.states.values())))), layers))
+            blocked.append(
+                (Obstacle(cell, one.layer.cell, tuple(next(iter(stack.states.values())))), layers)
+            )
         elif isinstance(found, Passage):
             ways.append(((ranks[found.verdict], place), found, layers))
         else:
@@ -242,7 +152,7 @@ def _all_zero(places: Mapping[Place, Mapping[str, Any]], names: Sequence[str] | 
 
 
 def _refusal(
-    stack: _Stack,
+    stack: Stack,
     library: Layout,
     blocked: Sequence[tuple[Obstacle, list[StoredLayer]]],
     layer: str | None,
@@ -271,7 +181,7 @@ def _refusal(
     )
 
 
-def _pack(stack: _Stack, found: Passage, layers: Sequence[StoredLayer]) -> dict[str, Any]:
+def _pack(stack: Stack, found: Passage, layers: Sequence[StoredLayer]) -> dict[str, Any]:
     """The target's tensors."""
     packed: dict[str, Any] = {}
     like = next(iter(stack.places[0, 0].values()))
@@ -330,18 +240,17 @@ def _own(array: Any) -> Any:
     return array.copy() if hasattr(array, "copy") else array
 
 
-def _assumed(stack: _Stack, library: Layout) -> list[str]:
+def _assumed(stack: Stack, library: Layout) -> list[str]:
     first = stack.whole[0]
     if not first.others:
         return []
     others = " or ".join(call(other) for other in first.others)
     return [
-        f"names and shapes fit {others} of {library.title} as well: "
-        f"{call(first.stored)} is assumed"
+        f"names and shapes fit {others} of {library.title} as well: {call(first.stored)} is assumed"
     ]
 
 
-def _said(found: Passage, stack: _Stack, library: Layout) -> list[str]:
+def _said(found: Passage, stack: Stack, library: Layout) -> list[str]:
     """What happened to the numbers, beyond being moved."""
     notes = []
     if found.zero:

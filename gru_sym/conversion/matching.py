@@ -24,6 +24,7 @@ from gru_sym.normal.polynomials import (
     Product,
     Symbol,
     Term,
+    functions_in,
     times,
 )
 
@@ -161,35 +162,19 @@ def _flips(b: Cell) -> tuple[frozenset[str], ...]:
     pending = [*form.states.values()]
     seen: set[Polynomial] = set()
     while pending:
-        for function in _functions(pending.pop()):
-            if function.argument not in seen:
-                seen.add(function.argument)
-                pending.append(function.argument)
-                own = frozenset(
-                    chain.from_iterable(_outside(term) for term, _ in function.argument.terms)
-                )
-                if own & parameters:
-                    gates[own & parameters] = None
+        for term, _ in pending.pop().ordered:
+            for function in functions_in(term):
+                if function.argument not in seen:
+                    seen.add(function.argument)
+                    pending.append(function.argument)
+                    own = chain.from_iterable(_outside(t) for t, _ in function.argument.terms)
+                    if gate := parameters.intersection(own):
+                        gates[gate] = None
     subsets = chain.from_iterable(
         combinations(list(gates)[:MAX_FLIPPED], size)
         for size in range(min(len(gates), MAX_FLIPPED) + 1)
     )
     return tuple(frozenset(chain.from_iterable(subset)) for subset in subsets)
-
-
-def _functions(polynomial: Polynomial) -> Iterator[Function]:
-    for term, _ in polynomial.ordered:
-        yield from _functions_of(term)
-
-
-def _functions_of(term: Term) -> Iterator[Function]:
-    for factor, _ in sorted(term, key=lambda pair: pair[0].key):
-        match factor:
-            case Function():
-                yield factor
-            case Product(left=left, right=right):
-                yield from _functions_of(left)
-                yield from _functions_of(right)
 
 
 def _outside(term: Term) -> Iterator[str]:

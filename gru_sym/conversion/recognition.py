@@ -60,9 +60,7 @@ def call(stored: StoredLayer) -> str:
     return f"{stored.form.layer}({options})"
 
 
-def allowed(
-    library: Layout, layer: str | None, options: Mapping[str, Any]
-) -> Iterator[Form]:
+def allowed(library: Layout, layer: str | None, options: Mapping[str, Any]) -> Iterator[Form]:
     """The forms of a library with this name and these options.
 
     Raises `ValueError` where there is none.
@@ -148,9 +146,7 @@ def _prefixes(whole: Mapping[str, str], one: StoredLayer) -> list[str]:
     """What stands before the first tensor of a layer, wherever there is one."""
     first = plain(next(iter(one.tensors)))
     return [
-        name.removesuffix(first)
-        for name in whole
-        if name == first or name.endswith(f"/{first}")
+        name.removesuffix(first) for name in whole if name == first or name.endswith(f"/{first}")
     ]
 
 
