@@ -7,10 +7,10 @@ from typing import Any
 
 from gru_sym.conversion.matching import Linear
 from gru_sym.conversion.passages import Obstacle, Passage, passage, passage_if
-from gru_sym.conversion.recognition import allowed, call, choices
+from gru_sym.conversion.recognition import allowed, call
 from gru_sym.conversion.stacks import Place, Stack, stack_of
 from gru_sym.libraries.layout import Layout, layout
-from gru_sym.libraries.stored import StoredLayer
+from gru_sym.libraries.stored import StoredLayer, stored_layer
 from gru_sym.libraries.tensors import array_library
 
 
@@ -116,7 +116,7 @@ def _way(
         if both and not form.has_directions:
             continue
         height = stack.height if form.has_levels else 1
-        one = library.layer(form.layer, num_layers=height, bidirectional=both, **choices(form))
+        one = stored_layer(form, height, both, ())
         layers = [one] * (stack.height // height)
         found = passage(cell, one.layer.cell)
         if not found and found.zero is None:

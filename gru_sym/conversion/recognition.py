@@ -8,7 +8,7 @@ from typing import Any
 
 from gru_sym.libraries.layout import Layout
 from gru_sym.libraries.layout_text import Form, SizeOf
-from gru_sym.libraries.stored import StoredLayer
+from gru_sym.libraries.stored import StoredLayer, stored_layer
 
 
 @dataclass(frozen=True)
@@ -44,19 +44,18 @@ def plain(name: str) -> str:
     return name.replace(".", "/").removesuffix(":0")
 
 
-def choices(form: Form) -> dict[str, Any]:
-    """The options of a form that are no sizes."""
-    return {name: v for name, v in form.options.items() if not isinstance(v, SizeOf)}
-
-
 def call(stored: StoredLayer) -> str:
-    """A layer as the library writes it, with the options that are no sizes.
+    """A layer as the library writes it, with the options that are not its input or hidden size.
 
     >>> from gru_sym.libraries.layout import layout
-    >>> call(layout("keras").layer("LSTM"))
-    'LSTM(use_bias=True)'
+    >>> call(layout("keras").layer("LSTM")), call(layout("pytorch").layer("LSTM", proj_size=2))
+    ('LSTM(use_bias=True)', 'LSTM(bias=True, proj_size=p)')
     """
-    options = ", ".join(f"{name}={value!r}" for name, value in choices(stored.form).items())
+    options = ", ".join(
+        f"{name}={value if isinstance(value, SizeOf) else repr(value)}"
+        for name, value in stored.form.options.items()
+        if not isinstance(value, SizeOf) or value.size not in ("m", "n")
+    )
     return f"{stored.form.layer}({options})"
 
 
@@ -116,9 +115,9 @@ def recognise(
     misses: list[tuple[int, str]] = []
     for form in allowed(library, layer, options or {}):
         for both in (True, False) if form.has_directions else (False,):
-            one = library.layer(form.layer, bidirectional=both, **choices(form))
+            one = stored_layer(form, 1, both, ())
             for prefix in _prefixes(whole, one):
-                stored = _tallest(library, one, prefix, whole)
+                stored = _tallest(one, prefix, whole)
                 names = {own: prefix + plain(own) for own in stored.tensors}
                 if missing := [own for own, name in names.items() if name not in whole]:
                     misses.append((len(names) - len(missing), f"{prefix}{missing[0]} is missing"))
@@ -150,16 +149,13 @@ def _prefixes(whole: Mapping[str, str], one: StoredLayer) -> list[str]:
     ]
 
 
-def _tallest(
-    library: Layout, one: StoredLayer, prefix: str, whole: Mapping[str, str]
-) -> StoredLayer:
+def _tallest(one: StoredLayer, prefix: str, whole: Mapping[str, str]) -> StoredLayer:
     """The highest stack whose tensors begin with this prefix."""
     stored = one
     while one.form.has_levels:
-        both, height = one.layer.bidirectional, int(str(stored.layer.num_layers)) + 1
+        height = int(str(stored.layer.num_layers)) + 1
         try:
-            options = choices(one.form)
-            taller = library.layer(one.form.layer, num_layers=height, bidirectional=both, **options)
+            taller = stored_layer(one.form, height, one.layer.bidirectional, ())
         except ValueError:  # it cannot be stacked
             break
         new = taller.tensors.keys() - stored.tensors.keys()
