@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -208,14 +209,14 @@ def _pack(stack: Stack, found: Passage, layers: Sequence[StoredLayer]) -> dict[s
 def _sum(terms: Linear, arrays: Mapping[str, Any], shape: tuple[int, ...], name: str) -> Any:
     """A sum of parameters, in their own type."""
     total: Any = None
-    for part, number in terms.items():
-        array = arrays[part]
-        if abs(number) != 1:
-            array = array * float(abs(number))
-        if total is None:
-            total = -array if number < 0 else array
-        else:
-            total = total - array if number < 0 else total + array
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a sum that is too large is refused below
+        for part, number in terms.items():
+            array = arrays[part] if abs(number) == 1 else arrays[part] * float(abs(number))
+            if total is None:
+                total = -array if number < 0 else array
+            else:
+                total = total - array if number < 0 else total + array
     if total is None:
         return _zeros(shape, next(iter(arrays.values())))
     if len(terms) > 1:

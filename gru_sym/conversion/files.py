@@ -6,6 +6,7 @@ Nothing in a file is executed. A file is written beside its place and moved ther
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 import zipfile
@@ -140,38 +141,45 @@ def _read_safetensors(path: Path) -> Tensors:
         length = int.from_bytes(file.read(8), "little")
         if length > min(MAX_HEADER, size - 8):
             raise FileError(f"{path} is no safetensors file: its header would have {length} bytes")
-        try:
-            header = json.loads(file.read(length))
-            header.pop("__metadata__", None)
-            places = {
-                n: (e["dtype"], tuple(e["shape"]), *e["data_offsets"]) for n, e in header.items()
-            }
-        except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
-            raise FileError(
-                f"{path} is no safetensors file: its header is not as it should be"
-            ) from error
+        places = _places(file.read(length), path)
         reached = 0
-        for name, (dtype, shape, begin, end) in sorted(places.items(), key=lambda p: p[1][2:]):
-            if dtype != BFLOAT16 and dtype not in TYPES:
-                raise FileError(f"{name} of {path} has a type that is not known: {dtype!r}")
+        for name, (begin, end, dtype, shape) in sorted(places.items(), key=lambda p: p[1][:2]):
             kind = np.dtype("<u2" if dtype == BFLOAT16 else TYPES[dtype])
-            axes = all(type(axis) is int and axis >= 0 for axis in (*shape, begin, end))
-            count = np.prod(shape, dtype=object) if axes else 0
-            if not axes or begin != reached or end - begin != count * kind.itemsize or end > size:
+            if begin != reached or end - begin != math.prod(shape) * kind.itemsize:
                 raise FileError(f"{name} of {path} does not have the bytes that its shape needs")
-            reached = end
-            raw = file.read(end - begin)
-            if len(raw) < end - begin:
+            if end > size - 8 - length:
                 raise FileError(f"{path} ends within {name}")
-            array = np.frombuffer(raw, kind).reshape(shape)
+            reached = end
+            array = np.frombuffer(file.read(end - begin), kind).reshape(shape)
             if dtype == BFLOAT16:
                 array = (array.astype("<u4") << 16).view("<f4")
                 found.bfloat16.add(name)
             found.arrays[name] = array
-        if file.read(1):
+        if reached != size - 8 - length:
             raise FileError(f"{path} has bytes that belong to no tensor")
     found.arrays = {name: found.arrays[name] for name in places}
     return found
+
+
+def _places(raw: bytes, path: Path) -> dict[str, tuple[int, int, str, tuple[int, ...]]]:
+    """Where the tensors of a safetensors file begin and end, their types and shapes."""
+    places = {}
+    try:
+        header = json.loads(raw)
+        header.pop("__metadata__", None)
+        for name, entry in header.items():
+            (begin, end), dtype = entry["data_offsets"], str(entry["dtype"])
+            shape = tuple(entry["shape"])
+            if any(type(number) is not int or number < 0 for number in (begin, end, *shape)):
+                raise FileError(f"{name} of {path} has no such shape or place: {shape}")
+            if dtype != BFLOAT16 and dtype not in TYPES:
+                raise FileError(f"{name} of {path} has a type that is not known: {dtype!r}")
+            places[name] = begin, end, dtype, shape
+    except (AttributeError, KeyError, TypeError, RecursionError, ValueError) as error:
+        if isinstance(error, FileError):
+            raise
+        raise FileError(f"{path} is no safetensors file: its header cannot be read") from error
+    return places
 
 
 def _write_safetensors(file: BinaryIO, tensors: Tensors) -> None:

@@ -112,7 +112,7 @@ def recognise(
         twice = next(name for name in tensors if whole[plain(name)] != name)
         raise ValueError(f"{twice} and {whole[plain(twice)]} are one name once . and / are alike")
     found: dict[str, list[Recognised]] = {}
-    misses: list[tuple[int, str]] = []
+    misses: list[tuple[int, int, str, str]] = []  # how many there, how many not, where, what
     for form in allowed(library, layer, options or {}):
         for both in (True, False) if form.has_directions else (False,):
             one = stored_layer(form, 1, both, ())
@@ -120,20 +120,25 @@ def recognise(
                 stored = _tallest(one, prefix, whole)
                 names = {own: prefix + plain(own) for own in stored.tensors}
                 if missing := [own for own, name in names.items() if name not in whole]:
-                    misses.append((len(names) - len(missing), f"{prefix}{missing[0]} is missing"))
+                    there = len(names) - len(missing)
+                    misses.append((there, len(missing), prefix, f"{prefix}{missing[0]} is missing"))
                     continue
                 own = {name: tensors[whole[at]] for name, at in names.items()}
                 try:
                     sizes = stored.sizes_of(own)
                 except ValueError as error:
-                    misses.append((len(names), f"{prefix}{error}"))
+                    misses.append((len(names), 0, prefix, f"{prefix}{error}"))
                     continue
                 given = tuple(whole[name] for name in names.values())
                 found.setdefault(prefix, []).append(
                     Recognised(prefix, replace(stored, sizes=sizes), own, given)
                 )
+    # A layer without biases is not meant where one of two biases is missing or has another shape.
+    most = {prefix: max(len(one.names) for one in own) for prefix, own in found.items()}
+    if wrong := [(n, text) for n, _, prefix, text in misses if n > most.get(prefix, len(whole))]:
+        raise ValueError(f"of a recurrent layer of {library.title}, {max(wrong)[1]}")
     if not found:
-        nearest = max(misses, default=(0, ""), key=lambda miss: miss[0])[1]
+        nearest = max(misses, default=(0, 0, "", ""), key=lambda miss: (-miss[1], miss[0]))[3]
         raise ValueError(
             f"there is no recurrent layer of {library.title} among the tensors"
             + (f": {nearest}" if nearest else f" {', '.join(list(tensors)[:6])}")

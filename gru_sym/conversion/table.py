@@ -57,7 +57,7 @@ def reason(way: Passage | Obstacle) -> str:
     """
     if isinstance(way, Obstacle):
         if way.zero is None:
-            return "another function"
+            return "none is found"
         return "it would be, with " + " = ".join([*way.zero, "0"])
     parts = [f"{name} = {text}" for name, text in (way.sums | way.negated).items()]
     if way.added:
@@ -138,8 +138,12 @@ def kind_table(family: str = "gru") -> Table:
 def conversion_table(family: str = "gru") -> Table:
     """For each pair of groups of `kind_table` whether one becomes the other.
 
-    >>> print(conversion_table("lstm").rows[0][:3])
-    ('A', 'B', 'after merging')
+    >>> for row in conversion_table("rnn").rows[:2]:
+    ...     print(row[:3])
+    ('A', 'B', 'no')
+    ('A', 'C', 'after merging')
+
+    The verdict is no where neither sums of parameters, with signs, nor zeros make one the other.
     """
     groups = list(zip(ascii_uppercase, (cell for cell, _ in kinds(family)), strict=False))
     rows: list[Sequence[object]] = []
