@@ -115,6 +115,10 @@ def test_every_pair_of_libraries_there_and_back(library, there):
         one = outputs(stack(tensors, library, form), x)
         other = outputs(stack(dict(found), there, target), x, found.passage.states)
         np.testing.assert_allclose(other, one, rtol=0, atol=ROUNDING)
+        done += 1
+        if not passage(found.passage.b, found.passage.a):  # one gate became two that are equal
+            assert found.passage.verdict == "exact, with copies"
+            continue
         theirs = {"from_layer": target.layer, "from_options": options_of(target)}
         back = convert(
             found, there, library, **theirs, to_layer=form.layer, to_options=options_of(form)
@@ -126,7 +130,6 @@ def test_every_pair_of_libraries_there_and_back(library, there):
             )
             for name, array in tensors.items():
                 np.testing.assert_allclose(back[name], array, rtol=0, atol=4e-16 if shifted else 0)
-        done += 1
     assert done or library != there
 
 
@@ -579,6 +582,7 @@ def test_the_table(capsys):
 # Keras itself
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras' own way to NumPy
 @pytest.mark.parametrize("both", [False, True])
 def test_a_real_layer_of_keras_computes_what_pytorch_does(both, monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_BACKEND", "torch")

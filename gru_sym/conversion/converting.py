@@ -110,7 +110,7 @@ def _way(
 ) -> tuple[Passage, list[StoredLayer]]:
     """The best layer of the target with the passage to it."""
     cell, both = stack.stored.layer.cell, stack.stored.layer.bidirectional
-    ranks = {"exact": 0, "after merging": 1, "exact, with zeros": 2}
+    ranks = ("exact", "after merging", "exact, with zeros", "exact, with copies")
     ways: list[tuple[tuple[int, int], Passage, list[StoredLayer]]] = []
     blocked: list[tuple[Obstacle, list[StoredLayer]]] = []
     for place, form in enumerate(allowed(library, layer, options)):
@@ -127,13 +127,13 @@ def _way(
                 (Obstacle(cell, one.layer.cell, tuple(next(iter(stack.states.values())))), layers)
             )
         elif isinstance(found, Passage):
-            ways.append(((ranks[found.verdict], place), found, layers))
+            ways.append(((ranks.index(found.verdict), place), found, layers))
         else:
             assert found.zero is not None
             if _all_zero(stack.places, found.zero):
                 way = passage_if(cell, one.layer.cell, found.zero)
                 assert way is not None
-                ways.append(((3, place), way, layers))
+                ways.append(((len(ranks), place), way, layers))
             else:
                 blocked.append((found, layers))
     if ways:
@@ -264,6 +264,9 @@ def _said(found: Passage, stack: Stack, library: Layout) -> list[str]:
             f"summed, each sum rounded once in {str(dtype).removeprefix('torch.')}: {sums}; the "
             f"function is the same, the parts cannot be told apart afterwards"
         )
+    if found.copied:
+        copies = ", ".join(f"{name} = {text}" for name, text in found.copied.items())
+        notes.append(f"one parameter in several places, no longer tied: {copies}")
     if found.negated:
         signs = ", ".join(f"{name} = {text}" for name, text in found.negated.items())
         notes.append(f"with the other sign: {signs}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -58,6 +59,16 @@ class Passage:
             if len(terms) == 1 and next(iter(terms.values())) < 0
         }
 
+    @cached_property
+    def copied(self) -> dict[str, str]:
+        """The parameters of b that are one parameter of a which others of b are, too."""
+        used = Counter(part for terms in self.parameters.values() for part in terms)
+        return {
+            name: linear_text(terms)
+            for name, terms in self.parameters.items()
+            if any(used[part] > 1 for part in terms)
+        }
+
     @property
     def verdict(self) -> str:
         """Exact: the parameters are renamed, no more than their signs change, and nothing is lost.
@@ -70,7 +81,9 @@ class Passage:
         """
         if self.sums:
             return "after merging"
-        return "exact, with zeros" if self.added else "exact"
+        if self.added:
+            return "exact, with zeros"
+        return "exact, with copies" if self.copied else "exact"
 
 
 @dataclass(frozen=True)
