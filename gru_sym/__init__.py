@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from gru_sym.certificates.finding import redundancy
     from gru_sym.codegen.routine import generate
     from gru_sym.codegen.source import source
+    from gru_sym.conversion.converting import CannotConvert, convert
+    from gru_sym.conversion.table import conversions
     from gru_sym.costs import cost
     from gru_sym.equivalence import equivalent
     from gru_sym.explanation.explaining import explain
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from gru_sym.lookup import UnknownCell, catalogue, cell
 
 __all__ = [
+    "CannotConvert",
     "Cell",
     "CellError",
     "Layer",
@@ -42,6 +45,8 @@ __all__ = [
     "budget",
     "catalogue",
     "cell",
+    "conversions",
+    "convert",
     "cost",
     "effective_count",
     "equivalent",
@@ -55,6 +60,7 @@ __all__ = [
 __version__ = "0.2.0"
 
 _LATER = {
+    "CannotConvert": "gru_sym.conversion.converting",
     "Cell": "gru_sym.cells",
     "CellError": "gru_sym.language.errors",
     "Layer": "gru_sym.layers",
@@ -64,6 +70,8 @@ _LATER = {
     "catalogue": "gru_sym.lookup",
     "cell": "gru_sym.lookup",
     "cost": "gru_sym.costs",
+    "conversions": "gru_sym.conversion.table",
+    "convert": "gru_sym.conversion.converting",
     "effective_count": "gru_sym.certificates.effective",
     "equivalent": "gru_sym.equivalence",
     "explain": "gru_sym.explanation.explaining",

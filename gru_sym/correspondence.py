@@ -11,6 +11,7 @@ from gru_sym.language.syntax import (
     INPUT,
     Expression,
     Name,
+    Number,
     names,
 )
 from gru_sym.normal.form import FormWriter, NormalForm, normal_form
@@ -48,7 +49,8 @@ class Correspondence:
         tree = equations[0].expression
         self._check_names(name, tree)
         shape, expected = self.a.sizes.shape(tree), self.b.sizes.shapes[name]
-        spreads = expected[1] == 1 and self.a.sizes.is_scalar(tree)
+        zero = isinstance(tree, Number) and not tree.value
+        spreads = zero or (expected[1] == 1 and self.a.sizes.is_scalar(tree))
         if shape != expected and not spreads:
             raise ValueError(
                 f"{name} has shape {_shape(expected)} in {self.b.name}, "

@@ -130,8 +130,9 @@ def equivalent(
     ----------
     a, b : the cells.
     substitution : what stands in a for names of b. For a parameter of b an expression in the
-        parameters of a, of its shape (for a vector also one number); for a state of b a state of
-        a, another one for each. What is not mentioned has the same name in both; x is always x.
+        parameters of a, of its shape (for a vector also one number, for a kernel 0); for a state of
+        b a state of a, another one for each. What is not mentioned has the same name in both; x
+        is always x.
 
     Returns
     -------

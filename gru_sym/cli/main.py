@@ -16,7 +16,18 @@ from gru_sym.cli.arguments import BadInput, HelpAsked, Parser, Unsound
 from gru_sym.cli.streams import tell, write
 from gru_sym.language.errors import CellError
 
-COMMANDS = ("list", "show", "count", "effective", "budget", "cost", "explain", "code", "gpu")
+COMMANDS = (
+    "list",
+    "show",
+    "count",
+    "effective",
+    "budget",
+    "cost",
+    "explain",
+    "convert",
+    "code",
+    "gpu",
+)
 """Each is a module of this package, with `add(commands)` and `run(options)`."""
 
 MODULE = "python -m gru_sym"

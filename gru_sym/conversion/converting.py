@@ -1,0 +1,277 @@
+"""`convert`: the tensors of a layer of one library, as another library stores them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gru_sym.conversion.matching import Linear
+from gru_sym.conversion.passages import Obstacle, Passage, passage, passage_if
+from gru_sym.conversion.recognition import allowed, call
+from gru_sym.conversion.stacks import Place, Stack, stack_of
+from gru_sym.libraries.layout import Layout, layout
+from gru_sym.libraries.stored import StoredLayer, stored_layer
+from gru_sym.libraries.tensors import array_library
+
+
+class CannotConvert(ValueError):
+    """The target has no layer that computes the same; the message says what would be lost."""
+
+
+class Converted(dict[str, Any]):
+    """The tensors of the target, by its names, in its order.
+
+    Attributes
+    ----------
+    source, target : the two layers, as their libraries write them.
+    passage : how the target's parameters are made of the source's, with the proof.
+    notes : what was assumed, summed, added and left out, one sentence each.
+    rest : the names of the tensors that are not the layer's.
+    prefix : what stood before the layer's own names.
+    """
+
+    source: str
+    target: str
+    passage: Passage
+    notes: tuple[str, ...]
+    rest: tuple[str, ...]
+    prefix: str
+
+
+def convert(
+    tensors: Mapping[str, Any],
+    source: str,
+    target: str,
+    *,
+    layer: str | Sequence[str] | None = None,
+    from_layer: str | None = None,
+    from_options: Mapping[str, Any] | None = None,
+    to_layer: str | None = None,
+    to_options: Mapping[str, Any] | None = None,
+) -> Converted:
+    """The tensors of a recurrent layer, as another library stores them: the same function.
+
+    >>> import numpy as np
+    >>> keras = {"kernel": np.arange(45.0).reshape(5, 9), "recurrent_kernel": np.ones((3, 9)),
+    ...     "bias": np.ones((2, 9))}
+    >>> found = convert(keras, "keras", "pytorch")
+    >>> {name: array.shape for name, array in found.items()}
+    {'weight_ih_l0': (9, 5), 'weight_hh_l0': (9, 3), 'bias_ih_l0': (9,), 'bias_hh_l0': (9,)}
+    >>> found["weight_ih_l0"][:3, 0], found.target  # the reset gate comes first
+    (array([3., 4., 5.]), 'GRU(bias=True)')
+    >>> found.passage.verdict, bool(found.passage.proof)
+    ('exact', True)
+
+    Parameters
+    ----------
+    tensors : by their names; NumPy arrays, torch tensors or whatever is sliced as they are.
+    source, target : libraries that have a layout.
+    layer : where the layer is, if the tensors are those of a larger model: what stands before its
+        own names. Several are a stack, the lowest first.
+    from_layer, from_options : which layer of the source it is, such as "GRU" and
+        `{"reset_after": False}`, where names and shapes do not tell.
+    to_layer, to_options : which layer of the target it becomes; without them the first one into
+        which nothing has to be summed, then the first one there is.
+
+    Returns
+    -------
+    The target's tensors, a dictionary with `notes`. They share no memory with those given. Where
+    the target has no layer of several levels, the names of level 1 begin with `1/`.
+
+    Raises
+    ------
+    CannotConvert : a ValueError. The target cannot hold the function, unless some parameters are 0,
+        and these are not: the message names them.
+    ValueError : for tensors that are not a layer of the source, or options that do not exist.
+
+    Numbers are moved, their signs changed, and biases summed, in the arrays' own type: a sum of two
+    rounds once.
+    """
+    old, new = layout(source), layout(target)
+    stack = stack_of(tensors, old, layer, from_layer, from_options or {})
+    found, forms = _way(stack, new, to_layer, to_options or {})
+    packed = _pack(stack, found, forms)
+    notes = [*_assumed(stack, old), *_said(found, stack, new)]
+    converted = Converted(packed)
+    converted.source, converted.target = call(stack.stored), call(forms[0])
+    converted.passage = found
+    own = {name for part in stack.whole for name in part.names}
+    converted.rest = tuple(name for name in tensors if name not in own)
+    first = stack.whole[0]
+    at = first.names[0]
+    converted.prefix = at[: len(first.prefix)]
+    converted.notes = tuple(notes)
+    return converted
+
+
+def _way(
+    stack: Stack, library: Layout, layer: str | None, options: Mapping[str, Any]
+) -> tuple[Passage, list[StoredLayer]]:
+    """The best layer of the target with the passage to it."""
+    cell, both = stack.stored.layer.cell, stack.stored.layer.bidirectional
+    ranks = ("exact", "after merging", "exact, with zeros", "exact, with copies")
+    ways: list[tuple[tuple[int, int], Passage, list[StoredLayer]]] = []
+    blocked: list[tuple[Obstacle, list[StoredLayer]]] = []
+    for place, form in enumerate(allowed(library, layer, options)):
+        if both and not form.has_directions:
+            continue
+        height = stack.height if form.has_levels else 1
+        one = stored_layer(form, height, both, ())
+        layers = [one] * (stack.height // height)
+        found = passage(cell, one.layer.cell)
+        if not found and found.zero is None:
+            continue
+        if stack.states and not form.trained_states and not _all_zero(stack.states, None):
+            blocked.append(
+                (Obstacle(cell, one.layer.cell, tuple(next(iter(stack.states.values())))), layers)
+            )
+        elif isinstance(found, Passage):
+            ways.append(((ranks.index(found.verdict), place), found, layers))
+        else:
+            assert found.zero is not None
+            if _all_zero(stack.places, found.zero):
+                way = passage_if(cell, one.layer.cell, found.zero)
+                assert way is not None
+                ways.append(((len(ranks), place), way, layers))
+            else:
+                blocked.append((found, layers))
+    if ways:
+        _, found, layers = min(ways, key=lambda way: way[0])
+        return found, layers
+    raise CannotConvert(_refusal(stack, library, blocked, layer, options))
+
+
+def _all_zero(places: Mapping[Place, Mapping[str, Any]], names: Sequence[str] | None) -> bool:
+    """Whether parameters are exactly 0, at every level and in every direction."""
+    return all(
+        bool((array == 0).all())
+        for own in places.values()
+        for name, array in own.items()
+        if names is None or name in names
+    )
+
+
+def _refusal(
+    stack: Stack,
+    library: Layout,
+    blocked: Sequence[tuple[Obstacle, list[StoredLayer]]],
+    layer: str | None,
+    options: Mapping[str, Any],
+) -> str:
+    """What cannot be converted, and under which condition it could be."""
+    what = f"{call(stack.stored)}, {stack.stored.cell_id}"
+    wanted = [f"{name}={value!r}" for name, value in options.items()]
+    target = f"{layer or 'layer'}{' with ' + ', '.join(wanted) if wanted else ''}"
+    if not blocked:
+        both = " in both directions" if stack.stored.layer.bidirectional else ""
+        return f"no {target} of {library.title}{both} computes what {what} does"
+    obstacle, layers = min(blocked, key=lambda each: len(each[0].zero or ()))
+    zero = obstacle.zero or ()
+    largest = max(
+        float(abs(array).max())
+        for own in (*stack.places.values(), *stack.states.values())
+        for name, array in own.items()
+        if name in zero and array.shape and 0 not in array.shape
+    )
+    names = " and ".join(zero) if len(zero) < 3 else ", ".join(zero)
+    return (
+        f"{call(layers[0])} of {library.title} has no place for {names} of {what}: it would be the "
+        f"same function if {'they were' if len(zero) > 1 else names + ' was'} exactly 0, and here "
+        f"the largest number in {'them' if len(zero) > 1 else 'it'} is {largest:.3g}"
+    )
+
+
+def _pack(stack: Stack, found: Passage, layers: Sequence[StoredLayer]) -> dict[str, Any]:
+    """The target's tensors."""
+    packed: dict[str, Any] = {}
+    like = next(iter(stack.places[0, 0].values()))
+    for index, stored in enumerate(layers):
+        named = {}
+        for p in stored.layer.parameters:
+            place = (p.level + index, p.direction)
+            # The input of a layer of its own above the first is that of this level.
+            sizes = stack.stored.layer.sizes_at(index, dict(stack.sizes))
+            shape = tuple(int(axis.subs(sizes)) for axis in p.shape)
+            if p.role == "initial state":
+                state = f"{found.states[p.in_cell[:-1]]}0"
+                own = stack.states.get(place, {})
+                named[p.name] = own[state] if own else _zeros(shape, like)
+            else:
+                terms = found.parameters[p.in_cell]
+                named[p.name] = _sum(terms, stack.places[place], shape, p.name)
+        start = f"{index}/" if len(layers) > 1 else ""
+        for name, array in stored.pack(named).items():
+            packed[start + name] = _own(array)
+    return packed
+
+
+def _sum(terms: Linear, arrays: Mapping[str, Any], shape: tuple[int, ...], name: str) -> Any:
+    """A sum of parameters, in their own type."""
+    total: Any = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a sum that is too large is refused below
+        for part, number in terms.items():
+            array = arrays[part] if abs(number) == 1 else arrays[part] * float(abs(number))
+            if total is None:
+                total = -array if number < 0 else array
+            else:
+                total = total - array if number < 0 else total + array
+    if total is None:
+        return _zeros(shape, next(iter(arrays.values())))
+    if len(terms) > 1:
+        library = array_library(total)
+        finite = all(bool(library.isfinite(arrays[part]).all()) for part in terms)
+        if finite and not bool(library.isfinite(total).all()):
+            raise CannotConvert(f"{name} is a sum that is too large for {total.dtype}")
+    return total
+
+
+def _zeros(shape: tuple[int, ...], like: Any) -> Any:
+    """Zeros of the type of another array, and on its device."""
+    library = array_library(like)
+    on = {"device": like.device} if library.__name__ == "torch" else {}
+    return library.zeros(shape, dtype=like.dtype, **on)
+
+
+def _own(array: Any) -> Any:
+    """A copy whose last axis is contiguous."""
+    if hasattr(array, "contiguous"):
+        return array.contiguous().clone()
+    return array.copy() if hasattr(array, "copy") else array
+
+
+def _assumed(stack: Stack, library: Layout) -> list[str]:
+    first = stack.whole[0]
+    if not first.others:
+        return []
+    others = " or ".join(call(other) for other in first.others)
+    return [
+        f"names and shapes fit {others} of {library.title} as well: {call(first.stored)} is assumed"
+    ]
+
+
+def _said(found: Passage, stack: Stack, library: Layout) -> list[str]:
+    """What happened to the numbers, beyond being moved."""
+    notes = []
+    if found.zero:
+        which = ", ".join(found.zero)
+        notes.append(f"{which} are exactly 0 here: with others there would be no such layer")
+    if found.sums:
+        sums = ", ".join(f"{name} = {text}" for name, text in found.sums.items())
+        dtype = next(iter(stack.places[0, 0].values())).dtype
+        notes.append(
+            f"summed, each sum rounded once in {str(dtype).removeprefix('torch.')}: {sums}; the "
+            f"function is the same, the parts cannot be told apart afterwards"
+        )
+    if found.copied:
+        copies = ", ".join(f"{name} = {text}" for name, text in found.copied.items())
+        notes.append(f"one parameter in several places, no longer tied: {copies}")
+    if found.negated:
+        signs = ", ".join(f"{name} = {text}" for name, text in found.negated.items())
+        notes.append(f"with the other sign: {signs}")
+    if found.added:
+        notes.append(
+            f"0, since the source has nothing for them: {', '.join(found.added)} of {library.title}"
+        )
+    return notes

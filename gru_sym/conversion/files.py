@@ -1,0 +1,310 @@
+"""Files of tensors, read and written whole: .safetensors, .npz, .pt, and Keras' read only.
+
+Nothing in a file is executed. A file is written beside its place and moved there when it is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import secrets
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+MAX_HEADER = 25_000_000
+"""The longest header of a safetensors file that is read, in bytes."""
+
+TYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "i1",
+    "U64": "<u8",
+    "U32": "<u4",
+    "U16": "<u2",
+    "U8": "u1",
+    "BOOL": "?",
+    **dict.fromkeys(("F8_E5M2", "F8_E4M3", "F8_E8M0"), "V1"),
+}
+"""The types of safetensors in NumPy, without bfloat16; V1 is a byte, and no number to NumPy."""
+
+BFLOAT16 = "BF16"
+
+
+class FileError(ValueError):
+    """A file that cannot be read or written, with one sentence that says why."""
+
+
+@dataclass
+class Tensors:
+    """The arrays of a file by name.
+
+    Attributes
+    ----------
+    arrays : NumPy arrays. NumPy has no bfloat16: such numbers are float32 here, which is exact.
+    bfloat16 : the names of those.
+    """
+
+    arrays: dict[str, Any] = field(default_factory=dict)
+    bfloat16: set[str] = field(default_factory=set)
+
+
+def read(path: Path) -> Tensors:
+    """The tensors of a file, by the ending of its name.
+
+    Raises `FileError`.
+    """
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise FileError(f"{path} is no kind of file that is read; there are {', '.join(READERS)}")
+    try:
+        return reader(path)
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise FileError(f"{path} does not fit into the memory there is") from error
+
+
+def write(path: Path, tensors: Tensors, *, replace: bool = False) -> None:
+    """Write a file whole or not at all, by the ending of its name.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "layer.safetensors")
+    ...     write(path, Tensors({"b": np.zeros(3)}))
+    ...     (os.listdir(folder), read(path).arrays["b"].shape)
+    (['layer.safetensors'], (3,))
+
+    Raises `FileError`, and leaves nothing, where it cannot be written, or is there already.
+    """
+    writer = check_target(path, replace)
+    try:
+        with _beside(path, replace) as file:
+            writer(file, tensors)
+    except OSError as error:
+        raise FileError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def check_target(path: Path, replace: bool) -> Callable[[BinaryIO, Tensors], None]:
+    """What writes this kind of file, once it is clear that it may."""
+    if path.suffix.lower() in (".h5", ".hdf5", ".keras"):
+        raise FileError(
+            f"{path}: Keras' files are read, not written; write .npz and give its arrays, in their "
+            f"order, to layer.set_weights"
+        )
+    writer = WRITERS.get(path.suffix.lower())
+    if writer is None:
+        raise FileError(
+            f"{path} is no kind of file that is written; there are {', '.join(WRITERS)}"
+        )
+    if path.exists() and not replace:
+        raise FileError(f"{path} is there already; --force replaces it")
+    return writer
+
+
+@contextmanager
+def _beside(path: Path, replace: bool) -> Iterator[BinaryIO]:
+    """A new file in the same folder, which takes the name when it is whole, or goes."""
+    other = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with other.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists() and not replace:
+            raise FileError(f"{path} is there already; --force replaces it")
+        os.replace(other, path)
+    except BaseException:
+        with suppress(OSError):
+            other.unlink()
+        raise
+
+
+# safetensors
+
+
+def _read_safetensors(path: Path) -> Tensors:
+    import numpy as np
+
+    found = Tensors()
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > min(MAX_HEADER, size - 8):
+            raise FileError(f"{path} is no safetensors file: its header would have {length} bytes")
+        places = _places(file.read(length), path)
+        reached = 0
+        for name, (begin, end, dtype, shape) in sorted(places.items(), key=lambda p: p[1][:2]):
+            kind = np.dtype("<u2" if dtype == BFLOAT16 else TYPES[dtype])
+            if begin != reached or end - begin != math.prod(shape) * kind.itemsize:
+                raise FileError(f"{name} of {path} does not have the bytes that its shape needs")
+            if end > size - 8 - length:
+                raise FileError(f"{path} ends within {name}")
+            reached = end
+            array = np.frombuffer(file.read(end - begin), kind).reshape(shape)
+            if dtype == BFLOAT16:
+                array = (array.astype("<u4") << 16).view("<f4")
+                found.bfloat16.add(name)
+            found.arrays[name] = array
+        if reached != size - 8 - length:
+            raise FileError(f"{path} has bytes that belong to no tensor")
+    found.arrays = {name: found.arrays[name] for name in places}
+    return found
+
+
+def _places(raw: bytes, path: Path) -> dict[str, tuple[int, int, str, tuple[int, ...]]]:
+    """Where the tensors of a safetensors file begin and end, their types and shapes."""
+    places = {}
+    try:
+        header = json.loads(raw)
+        header.pop("__metadata__", None)
+        for name, entry in header.items():
+            (begin, end), dtype = entry["data_offsets"], str(entry["dtype"])
+            shape = tuple(entry["shape"])
+            if any(type(number) is not int or number < 0 for number in (begin, end, *shape)):
+                raise FileError(f"{name} of {path} has no such shape or place: {shape}")
+            if dtype != BFLOAT16 and dtype not in TYPES:
+                raise FileError(f"{name} of {path} has a type that is not known: {dtype!r}")
+            places[name] = begin, end, dtype, shape
+    except (AttributeError, KeyError, TypeError, RecursionError, ValueError) as error:
+        if isinstance(error, FileError):
+            raise
+        raise FileError(f"{path} is no safetensors file: its header cannot be read") from error
+    return places
+
+
+def _write_safetensors(file: BinaryIO, tensors: Tensors) -> None:
+    import numpy as np
+
+    names = {np.dtype(kind): name for name, kind in TYPES.items() if kind != "V1"}
+    header: dict[str, Any] = {}
+    bodies = []
+    reached = 0
+    for name, array in tensors.arrays.items():
+        if name in tensors.bfloat16:
+            dtype, body = BFLOAT16, _bfloat16(array)
+        else:
+            own = array.dtype.newbyteorder("<")
+            if own not in names:
+                raise FileError(f"{name} holds {array.dtype}, which cannot be written as it is")
+            dtype, body = names[own], np.ascontiguousarray(array, own)
+        end = reached + body.nbytes
+        header[name] = {"dtype": dtype, "shape": list(array.shape), "data_offsets": [reached, end]}
+        bodies.append(body)
+        reached = end
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    file.write(len(text).to_bytes(8, "little") + text)
+    for body in bodies:
+        file.write(body.tobytes())
+
+
+def _bfloat16(array: Any) -> Any:
+    """float32 rounded to the nearest bfloat16, to the even one of two, as its upper half."""
+    import numpy as np
+
+    bits = np.ascontiguousarray(array, "<f4").view("<u4")
+    odd = (bits >> 16) & 1
+    return np.asarray((bits + 0x7FFF + odd) >> 16).astype("<u2")
+
+
+# NumPy
+
+
+def _read_npz(path: Path) -> Tensors:
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return Tensors({name: archive[name] for name in archive.files})
+    except (ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise FileError(f"{path} is no archive of arrays, .npz: {error}") from error
+
+
+def _write_npz(file: BinaryIO, tensors: Tensors) -> None:
+    import numpy as np
+
+    # savez takes the names as arguments, of which one is its own.
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in tensors.arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+
+
+# PyTorch
+
+
+def _torch() -> Any:
+    try:
+        import torch
+    except ImportError as error:
+        raise FileError("a .pt file needs torch, which is not installed here") from error
+    return torch
+
+
+def _read_pt(path: Path) -> Tensors:
+    import pickle
+
+    torch = _torch()
+    try:
+        whole = torch.load(path, weights_only=True, map_location="cpu")
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise FileError(
+            f"{path} holds more than tensors, or is damaged, and is not loaded; save the module's "
+            f"state_dict()"
+        ) from error
+    found = Tensors()
+    pending = [("", whole, 0)]
+    while pending:
+        name, value, depth = pending.pop(0)
+        if isinstance(value, torch.Tensor):
+            wide = value.detach()
+            if value.dtype == torch.bfloat16:
+                wide = wide.float()
+                found.bfloat16.add(name)
+            if not value.is_sparse and not value.is_quantized and value.dtype.itemsize > 1:
+                found.arrays[name] = wide.numpy()
+        elif isinstance(value, Mapping) and depth < 4:
+            pending += [(f"{name}.{k}" if name else str(k), v, depth + 1) for k, v in value.items()]
+    return found
+
+
+def _write_pt(file: BinaryIO, tensors: Tensors) -> None:
+    torch = _torch()
+    state = {}
+    for name, array in tensors.arrays.items():
+        tensor = torch.tensor(array)
+        state[name] = tensor.to(torch.bfloat16) if name in tensors.bfloat16 else tensor
+    torch.save(state, file)
+
+
+def _read_keras(path: Path) -> Tensors:
+    from gru_sym.conversion.keras_files import arrays
+
+    return Tensors(arrays(path))
+
+
+READERS: dict[str, Callable[[Path], Tensors]] = {
+    ".safetensors": _read_safetensors,
+    ".npz": _read_npz,
+    ".pt": _read_pt,
+    ".pth": _read_pt,
+    ".h5": _read_keras,
+    ".keras": _read_keras,
+}
+
+WRITERS: dict[str, Callable[[BinaryIO, Tensors], None]] = {
+    ".safetensors": _write_safetensors,
+    ".npz": _write_npz,
+    ".pt": _write_pt,
+    ".pth": _write_pt,
+}
