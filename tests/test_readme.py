@@ -7,8 +7,12 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
+
 from gru_sym import catalogue
 from gru_sym.__main__ import main
+from gru_sym.conversion.files import Tensors, write
+from gru_sym.libraries.layout import layout
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -21,6 +25,9 @@ def test_the_python_examples():
 
 def test_the_commands(capsys, tmp_path, monkeypatch):
     (tmp_path / "my.cell").write_text("h' = tanh(A @ (B @ x))\n")
+    shapes = layout("pytorch").tensors("GRU", m=3, n=4)
+    model = {f"encoder.gru.{name}": np.ones(shape) for name, shape in shapes.items()}
+    write(tmp_path / "model.safetensors", Tensors(model))
     monkeypatch.chdir(tmp_path)
     commands = re.findall(r"^\$ python -m gru_sym (.*)$", README.read_text(encoding="utf-8"), re.M)
     assert len(commands) >= 4
