@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gru_sym import catalogue, cell
-from gru_sym.libraries.atlas import FAMILIES, entries, libraries
-from gru_sym.libraries.layout import layout
+from gru_sym.libraries.atlas import FAMILIES, entries
+from gru_sym.libraries.layout import layout, libraries
 from gru_sym.libraries.live import RUNNERS
 from gru_sym.libraries.live.record import read
 from gru_sym.libraries.live.running import (

@@ -18,8 +18,8 @@ from torch import nn
 
 from gru_sym import catalogue
 from gru_sym.layers import suffix
-from gru_sym.libraries.layout import FOLDER, Layout, layout
-from gru_sym.libraries.layout_text import LayoutError
+from gru_sym.libraries.layout import FIRST, FOLDER, Layout, layout, libraries
+from gru_sym.libraries.layout_text import EVIDENCE, LayoutError
 from gru_sym.libraries.pytorch import stored
 from gru_sym.libraries.stored import StoredLayer
 
@@ -306,7 +306,7 @@ KERAS_ERRORS = {
     r"kernel has shape \(5, 10\); it must have \(5, 9\)": lambda: unpack_with(
         kernel=np.ones((5, 10))
     ),
-    "there is no layout of 'theano'; there are equinox, flax_linen, ": lambda: layout("theano"),
+    "there is no layout of 'theano'; there are burn, candle, ": lambda: layout("theano"),
     "Keras 3.15.1 has no layer Gru that is known; there are GRU, LSTM": lambda: layout(
         "keras"
     ).count("Gru"),
@@ -366,6 +366,7 @@ LINES = {
     (3, "w is already there, in line 2"): HEAD + "w = W_ih\nw = W_hh",
     (1, "w belongs to no layer"): "w = W_ih",
     (1, "RNN has no tensors"): HEAD,
+    (1, "evidence is run, run once or read, not 'seen'"): "# evidence: seen\n" + HEAD + BODY,
     (1, "there is no cell rnn.torch in the catalogue"): "rnn.torch  RNN(size=n)\n" + BODY,
     (1, "'without bias' is no change of a cell"): "rnn.pytorch without bias  RNN()\n" + BODY,
     (1, "there is no function selu"): "rnn.pytorch with selu for tanh  RNN()\n" + BODY,
@@ -404,8 +405,42 @@ def test_a_wrong_line_is_named_with_what_would_be_right(line):
     assert sentence in message and "\n" not in message
 
 
+NOT_PUBLIC = {"cudnn"}
+"""Libraries whose source cannot be read; their layout says from what it was taken."""
+
+
 def test_every_layout_says_where_it_was_read():
-    for path in FOLDER.glob("*.txt"):
-        own = layout(path.stem)
+    for name, own in libraries().items():
         assert own.title and own.sources
-        assert all(re.search(" at commit [0-9a-f]{40}", source) for source in own.sources)
+        for source in own.sources:
+            if name in NOT_PUBLIC:
+                assert own.evidence == "read" and "source is not public" in source
+            else:
+                assert re.search("^[\\w-]+/[\\w.-]+, .* at commit [0-9a-f]{40}", source), name
+
+
+def test_the_libraries_that_most_readers_look_for_come_first():
+    names = list(libraries())
+    assert names[: len(FIRST)] == list(FIRST)
+    assert sorted(names) == sorted(path.stem for path in FOLDER.glob("*.txt"))
+    known = [libraries()[name].evidence for name in names[len(FIRST) :]]
+    assert known == sorted(known, key=EVIDENCE.index) and set(known) == {"run once", "read"}
+    assert {libraries()[name].evidence for name in FIRST} == {"run"}
+
+
+def test_how_a_form_is_known_and_what_its_options_mean():
+    own = Layout(
+        "# A library 2.1\n# evidence: run once\n"
+        "rnn.pytorch  RNN(bias=True)\nrnn.pytorch without biases  RNN(bias=False)  # no biases\n"
+        "w = W_ih\nu = W_hh\nb = b_ih | b_hh\n# evidence: read\n"
+        "rnn.elman  Elman()  *_l{level}  # one bias\nw = W\nu = U\nb = b",
+        "some.txt",
+    )
+    assert own.label == "A library" and own.evidence == "run once"
+    assert [(form.evidence, form.note) for form in own.forms] == [
+        ("run once", ""),
+        ("run once", "no biases"),
+        ("read", "one bias"),
+    ]
+    assert own.forms[2].naming == "*_l{level}"
+    assert Layout(HEAD + BODY, "some.txt").evidence == "read"

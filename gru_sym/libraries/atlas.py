@@ -16,7 +16,7 @@ import sympy as sp
 from gru_sym.cells import Cell
 from gru_sym.certificates import effective_count
 from gru_sym.codegen.reading import functions_in
-from gru_sym.libraries.layout import FOLDER, layout
+from gru_sym.libraries.layout import layout, libraries
 from gru_sym.libraries.layout_text import Block, Form, SizeOf, TensorLine
 from gru_sym.libraries.live.record import Record, Row
 from gru_sym.libraries.stored import StoredLayer, stored_layer
@@ -113,20 +113,13 @@ class Entry:
         return sp.sympify(found.effective)
 
 
-def libraries() -> list[str]:
-    """Every library with a layout: PyTorch and Keras, then the others by their names."""
-    first = ["pytorch", "keras"]
-    return first + sorted({path.stem for path in FOLDER.glob("*.txt")} - {*first})
-
-
 def title(library: str) -> str:
     """A library's name, without its version.
 
     >>> title("flax_nnx")
     'Flax nnx'
     """
-    name, _, version = layout(library).title.rpartition(" ")
-    return name if version[:1].isdigit() else f"{name} {version}".strip()
+    return layout(library).label
 
 
 def entries(family: str, names: Iterable[str] | None = None) -> list[Entry]:

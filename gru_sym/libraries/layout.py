@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import operator
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -14,13 +15,26 @@ from typing import Any
 
 from gru_sym.cells import SizeValue
 from gru_sym.layers import Layer
-from gru_sym.libraries.layout_text import Form, Option, Reader, SizeOf
+from gru_sym.libraries.layout_text import EVIDENCE, Form, Option, Reader, SizeOf
 from gru_sym.libraries.stored import StoredLayer, stored_layer
 from gru_sym.libraries.tensors import arrange
 from gru_sym.lookup import UnknownCell, catalogue
 from gru_sym.roles import BIAS
 
 FOLDER = Path(__file__).parent / "layouts"
+
+FIRST = (
+    "pytorch",
+    "keras",
+    "flax_linen",
+    "flax_nnx",
+    "equinox",
+    "haiku",
+    "mlx",
+    "onnx",
+    "openvino",
+)
+"""The libraries that most readers look for; the others follow, those that were run before them."""
 
 
 @lru_cache
@@ -42,6 +56,22 @@ def layout(library: str) -> Layout:
     return Layout(path.read_text(encoding="utf-8"), path.name)
 
 
+@lru_cache
+def libraries() -> dict[str, Layout]:
+    """Every layout by its name, in the order in which a reader looks for them.
+
+    >>> list(libraries())[:3], libraries()["mlx"].label
+    (['pytorch', 'keras', 'flax_linen'], 'MLX')
+    """
+    found = {path.stem: layout(path.stem) for path in FOLDER.glob("*.txt")}
+
+    def place(name: str) -> tuple[int, int, str]:
+        first = FIRST.index(name) if name in FIRST else len(FIRST)
+        return first, EVIDENCE.index(found[name].evidence), found[name].title.lower()
+
+    return {name: found[name] for name in sorted(found, key=place)}
+
+
 class Layout:
     """The layers of a library, and what each of them stores.
 
@@ -53,6 +83,7 @@ class Layout:
     Attributes
     ----------
     title : the library, with its version.
+    evidence : how its first form is known: "run", "run once" or "read"; every form has its own.
     sources : where the layout was read.
     forms : every layer with every choice of options that is another cell.
 
@@ -65,10 +96,16 @@ class Layout:
         reader = Reader(text, file)
         self.forms: tuple[Form, ...] = tuple(reader.forms)
         self.title = reader.notes[0] if reader.notes else file
+        self.evidence = self.forms[0].evidence
         marked = [note for note in reader.notes if note.startswith("source:")]
         self.sources = tuple(note.removeprefix("source:").strip() for note in marked)
         for form in self.forms:
             _check(form, reader)
+
+    @property
+    def label(self) -> str:
+        """The library without its version."""
+        return re.sub(r" v?[\d.]+$", "", self.title)
 
     @property
     def layers(self) -> tuple[str, ...]:

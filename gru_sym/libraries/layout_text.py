@@ -1,9 +1,10 @@
 """The language of `layouts/NAME.txt`: which tensor of which layer holds which parameters of a cell.
 
     # Keras 3.15.1                        the first comment is the library's name
+    # evidence: run
     # source: where this was read
     gru.keras                 GRU(units=n, use_bias=True)   {|forward/|backward/}*
-    gru.keras without biases  GRU(use_bias=False)
+    gru.keras without biases  GRU(use_bias=False)           # no biases
     kernel = transposed W_z | W_r | W_h
     bias   = b_iz | b_ir | b_ih / b_rz | b_rr | b_rh
 
@@ -19,6 +20,10 @@ The lines below are for all the forms above. `|` puts blocks one after the other
 `interleaved`: unit by unit, not block by block; `NAME[direction]`: the first axis is the direction.
 A block is a parameter, perhaps with a sign, a number or a constant: `-W_z`, `0.5 * W`, `b_f - 1`.
 A form without biases has no tensors that hold biases alone.
+
+`# evidence:` says how the forms below it are known: `run` (compared whenever the atlas is made),
+`run once` (in an environment of its own) or `read`, which stands where nothing is said. After the
+columns of a form `# ...` tells a reader what its options mean.
 """
 
 from __future__ import annotations
@@ -39,6 +44,8 @@ COLUMNS = re.compile(r"\s{2,}")
 TENSOR = re.compile(r"([^\s=(]+?)(\[direction\])?\s*=(.*)")
 CHANGES = re.compile(r"(?: with (\w+) for (\w+)| (without biases)| (with trained initial states))")
 HOLES = re.compile(r"\{([^{}]*)\}")
+
+EVIDENCE = ("run", "run once", "read")
 
 BLOCK = "a block is one parameter, perhaps with a sign, a number or a constant, such as b_f - 1"
 
@@ -88,7 +95,7 @@ class TensorLine:
 
 @dataclass(frozen=True, eq=False)
 class Form:
-    """A layer with some options: its cell, and its tensors."""
+    """A layer with some options: its cell, its tensors, how it is known, and a reader's line."""
 
     number: int
     cell_id: str
@@ -99,6 +106,8 @@ class Form:
     options: Mapping[str, Option]
     naming: str
     lines: tuple[TensorLine, ...]
+    evidence: str = "read"
+    note: str = ""
 
     def tensor_name(self, line: TensorLine, level: int, direction: int, both: bool) -> str:
         """What the library calls a tensor of one level and direction."""
@@ -138,6 +147,7 @@ class Reader:
     def __init__(self, text: str, file: str) -> None:
         self.file = file
         self.number = 0
+        self._evidence = "read"
         self.notes: list[str] = []
         self.forms: list[Form] = []
         self._heads: list[Form] = []
@@ -145,7 +155,7 @@ class Reader:
         for self.number, source in enumerate(text.splitlines(), start=1):
             line = source.strip()
             if line.startswith("#"):
-                self.notes.append(line.lstrip("# "))
+                self._comment(line.lstrip("# "))
             elif found := TENSOR.fullmatch(line):
                 self._tensor(found[1], bool(found[2]), found[3].strip())
             elif line:
@@ -161,12 +171,22 @@ class Reader:
         """Raise a `LayoutError` at a line, by default the one being read."""
         raise LayoutError(f"{self.file}, line {number or self.number}: {message}")
 
+    def _comment(self, text: str) -> None:
+        self.notes.append(text)
+        if text.startswith("evidence:"):
+            if self._lines:
+                self._finish()
+            self._evidence = text.removeprefix("evidence:").strip()
+            if self._evidence not in EVIDENCE:
+                self.fail(f"evidence is run, run once or read, not {self._evidence!r}")
+
     # A form
 
     def _form(self, line: str) -> None:
         if self._lines:
             self._finish()
-        cell, *rest = COLUMNS.split(line)
+        line, _, note = line.partition("  #")
+        cell, *rest = COLUMNS.split(line.rstrip())
         if not 1 <= len(rest) <= 2:
             self.fail(
                 f"{line!r} is neither a tensor, such as kernel = W, nor a cell and a layer "
@@ -188,7 +208,12 @@ class Reader:
             if form.layer == layer and form.options == options:
                 self.fail(f"this form of {layer} is already in line {form.number}")
         self._heads.append(
-            Form(self.number, cell_id, functions, biases, trained, layer, options, naming, ())
+            Form(
+                self.number,
+                *(cell_id, functions, biases, trained),
+                *(layer, options, naming, ()),
+                *(self._evidence, note.strip()),
+            )
         )
 
     def _cell(self, text: str) -> tuple[str, tuple[tuple[str, str], ...], bool, bool]:
