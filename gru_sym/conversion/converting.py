@@ -176,10 +176,11 @@ def _refusal(
         if name in zero and array.shape and 0 not in array.shape
     )
     names = " and ".join(zero) if len(zero) < 3 else ", ".join(zero)
+    were, them = ("they were", "them") if len(zero) > 1 else (f"{names} was", "it")
     return (
-        f"{written(layers[0].form)} of {library.title} has no place for {names} of {what}: it would "
-        f"be the same function if {'they were' if len(zero) > 1 else names + ' was'} exactly 0, and here "
-        f"the largest number in {'them' if len(zero) > 1 else 'it'} is {largest:.3g}"
+        f"{written(layers[0].form)} of {library.title} has no place for {names} of {what}: it "
+        f"would be the same function if {were} exactly 0, and here the largest number in {them} is "
+        f"{largest:.3g}"
     )
 
 
