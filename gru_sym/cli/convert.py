@@ -78,7 +78,6 @@ def _table(options: argparse.Namespace) -> str:
             for row in conversions(options.table)
         ]
         return json.dumps({"family": options.table.lower(), "conversions": rows})
-    conversions(options.table)  # refuses what is no family
     return f"{kind_table(options.table)}\n\n{conversion_table(options.table)}"
 
 

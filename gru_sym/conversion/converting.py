@@ -8,8 +8,9 @@ from typing import Any
 
 from gru_sym.conversion.matching import Linear
 from gru_sym.conversion.passages import Obstacle, Passage, passage, passage_if
-from gru_sym.conversion.recognition import allowed, call
+from gru_sym.conversion.recognition import allowed
 from gru_sym.conversion.stacks import Place, Stack, stack_of
+from gru_sym.libraries.atlas import written
 from gru_sym.libraries.layout import Layout, layout
 from gru_sym.libraries.stored import StoredLayer, stored_layer
 from gru_sym.libraries.tensors import array_library
@@ -94,7 +95,7 @@ def convert(
     packed = _pack(stack, found, forms)
     notes = [*_assumed(stack, old), *_said(found, stack, new)]
     converted = Converted(packed)
-    converted.source, converted.target = call(stack.stored), call(forms[0])
+    converted.source, converted.target = written(stack.stored.form), written(forms[0].form)
     converted.passage = found
     own = {name for part in stack.whole for name in part.names}
     converted.rest = tuple(name for name in tensors if name not in own)
@@ -160,7 +161,7 @@ def _refusal(
     options: Mapping[str, Any],
 ) -> str:
     """What cannot be converted, and under which condition it could be."""
-    what = f"{call(stack.stored)}, {stack.stored.cell_id}"
+    what = f"{written(stack.stored.form)}, {stack.stored.cell_id}"
     wanted = [f"{name}={value!r}" for name, value in options.items()]
     target = f"{layer or 'layer'}{' with ' + ', '.join(wanted) if wanted else ''}"
     if not blocked:
@@ -175,10 +176,11 @@ def _refusal(
         if name in zero and array.shape and 0 not in array.shape
     )
     names = " and ".join(zero) if len(zero) < 3 else ", ".join(zero)
+    were, them = ("they were", "them") if len(zero) > 1 else (f"{names} was", "it")
     return (
-        f"{call(layers[0])} of {library.title} has no place for {names} of {what}: it would be the "
-        f"same function if {'they were' if len(zero) > 1 else names + ' was'} exactly 0, and here "
-        f"the largest number in {'them' if len(zero) > 1 else 'it'} is {largest:.3g}"
+        f"{written(layers[0].form)} of {library.title} has no place for {names} of {what}: it "
+        f"would be the same function if {were} exactly 0, and here the largest number in {them} is "
+        f"{largest:.3g}"
     )
 
 
@@ -245,10 +247,9 @@ def _assumed(stack: Stack, library: Layout) -> list[str]:
     first = stack.whole[0]
     if not first.others:
         return []
-    others = " or ".join(call(other) for other in first.others)
-    return [
-        f"names and shapes fit {others} of {library.title} as well: {call(first.stored)} is assumed"
-    ]
+    own, *others = (written(each.form) for each in (first.stored, *first.others))
+    fit = " or ".join(others)
+    return [f"names and shapes fit {fit} of {library.title} as well: {own} is assumed"]
 
 
 def _said(found: Passage, stack: Stack, library: Layout) -> list[str]:

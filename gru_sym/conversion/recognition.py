@@ -44,21 +44,6 @@ def plain(name: str) -> str:
     return name.replace(".", "/").removesuffix(":0")
 
 
-def call(stored: StoredLayer) -> str:
-    """A layer as the library writes it, with the options that are not its input or hidden size.
-
-    >>> from gru_sym.libraries.layout import layout
-    >>> call(layout("keras").layer("LSTM")), call(layout("pytorch").layer("LSTM", proj_size=2))
-    ('LSTM(use_bias=True)', 'LSTM(bias=True, proj_size=p)')
-    """
-    options = ", ".join(
-        f"{name}={value if isinstance(value, SizeOf) else repr(value)}"
-        for name, value in stored.form.options.items()
-        if not isinstance(value, SizeOf) or value.size not in ("m", "n")
-    )
-    return f"{stored.form.layer}({options})"
-
-
 def allowed(library: Layout, layer: str | None, options: Mapping[str, Any]) -> Iterator[Form]:
     """The forms of a library with this name and these options.
 
@@ -102,8 +87,8 @@ def recognise(
     >>> from gru_sym.libraries.layout import layout
     >>> named = {"gru.kernel": np.ones((5, 9)), "gru.recurrent_kernel": np.ones((3, 9)),
     ...     "gru.bias": np.ones((2, 9)), "dense.kernel": np.ones((3, 1))}
-    >>> [(found.place, call(found.stored)) for found in recognise(named, layout("keras"))]
-    [('gru', 'GRU(reset_after=True, use_bias=True)')]
+    >>> [(found.place, found.stored.cell_id) for found in recognise(named, layout("keras"))]
+    [('gru', 'gru.keras')]
 
     Raises `ValueError` where there is none, with the nearest miss.
     """

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gru_sym.conversion.recognition import Recognised, call, recognise
+from gru_sym.conversion.recognition import Recognised, recognise
 from gru_sym.language.syntax import INPUT
+from gru_sym.libraries.atlas import written
 from gru_sym.libraries.layout import Layout
 from gru_sym.libraries.stored import StoredLayer
 
@@ -85,8 +86,8 @@ def _piled(found: Sequence[Recognised], library: Layout) -> Stack:
         stored, first = one.stored, found[0].stored
         if stored.layer.cell is not first.layer.cell or stored.form is not first.form:
             raise ValueError(
-                f"{one.place} is {call(stored)} and {found[0].place} is {call(first)}; only equal "
-                f"layers are one stack"
+                f"{one.place} is {written(stored.form)} and {found[0].place} is "
+                f"{written(first.form)}; only equal layers are one stack"
             )
         if stored.layer.directions != first.layer.directions:
             raise ValueError(f"{one.place} and {found[0].place} have not equally many directions")

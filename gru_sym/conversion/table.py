@@ -10,9 +10,11 @@ from string import ascii_uppercase
 import sympy as sp
 
 from gru_sym.cells import Cell
+from gru_sym.codegen.reading import functions_in
 from gru_sym.conversion.passages import Obstacle, Passage, passage
-from gru_sym.conversion.recognition import call
-from gru_sym.libraries.layout import FOLDER, layout
+from gru_sym.libraries.atlas import libraries, named, title, written
+from gru_sym.libraries.layout import layout
+from gru_sym.libraries.layout_text import Form
 from gru_sym.libraries.stored import stored_layer
 from gru_sym.render import Table
 
@@ -24,9 +26,17 @@ class End:
     """A layer of a library, with its options."""
 
     library: str
-    layer: str
-    cell: Cell
-    family: str
+    form: Form
+
+    @property
+    def layer(self) -> str:
+        """As the library writes it."""
+        return written(self.form)
+
+    @property
+    def cell(self) -> Cell:
+        """What it computes."""
+        return stored_layer(self.form, 1, False, ()).layer.cell
 
 
 @dataclass(frozen=True)
@@ -40,12 +50,17 @@ class Conversion:
     @property
     def verdict(self) -> str:
         """Whether it can be converted, and what happens to the parameters."""
-        return self.way.verdict if isinstance(self.way, Passage) else NO
+        return verdict(self.way)
 
     @property
     def why(self) -> str:
         """What is summed, what is 0, or what would have to be."""
         return reason(self.way)
+
+
+def verdict(way: Passage | Obstacle) -> str:
+    """That of a passage; no, where there is none."""
+    return way.verdict if isinstance(way, Passage) else NO
 
 
 def reason(way: Passage | Obstacle) -> str:
@@ -57,7 +72,7 @@ def reason(way: Passage | Obstacle) -> str:
     """
     if isinstance(way, Obstacle):
         if way.zero is None:
-            return "none is found"
+            return _unlike(way.a, way.b)
         return "it would be, with " + " = ".join([*way.zero, "0"])
     parts = [f"{name} = {text}" for name, text in (way.sums | way.copied | way.negated).items()]
     if way.added:
@@ -65,18 +80,34 @@ def reason(way: Passage | Obstacle) -> str:
     return ", ".join(parts)
 
 
+def _unlike(a: Cell, b: Cell) -> str:
+    """What no parameters make up for."""
+    sizes = [sorted(cell.sizes.shapes[state] for state in cell.states) for cell in (a, b)]
+    if sizes[0] != sizes[1]:
+        return "the states have other sizes"
+    own, other = (functions_in(e.expression for e in c.program.equations) for c in (a, b))
+    if different := [f for f in (*own, *other) if (f in own) != (f in other)]:
+        return f"other functions: {', '.join(different)}"
+    return "none is found"
+
+
 @lru_cache
 def ends(family: str) -> tuple[End, ...]:
-    """Every layer of every library that has a cell of a family: "gru", "lstm", "rnn"."""
-    found: dict[tuple[str, str], End] = {}
-    for path in sorted(FOLDER.glob("*.txt")):
-        library = layout(path.stem)
-        for form in library.forms:
-            if form.cell_id.partition(".")[0] == family:
-                stored = stored_layer(form, 1, False, ())
-                end = End(path.stem, call(stored), stored.layer.cell, family)
-                found[end.library, end.layer] = end
-    return tuple(found.values())
+    """Every layer of every library that has a cell of a family: "gru", "lstm", "rnn".
+
+    Raises `ValueError` for a family that no library has.
+    """
+    forms = [(library, form) for library in libraries() for form in layout(library).forms]
+    known = {form.cell_id.partition(".")[0]: None for _, form in forms}
+    if family not in known:
+        raise ValueError(
+            f"no library has a layer of the family {family!r}; there are {', '.join(known)}"
+        )
+    return tuple(
+        End(library, form)
+        for library, form in forms
+        if form.cell_id.partition(".")[0] == family and not form.trained_states
+    )
 
 
 def conversions(family: str = "gru") -> tuple[Conversion, ...]:
@@ -91,67 +122,64 @@ def conversions(family: str = "gru") -> tuple[Conversion, ...]:
     Raises `ValueError` for a family that no library has.
     """
     own = ends(family.lower())
-    if not own:
-        raise ValueError(
-            f"no library has a layer of the family {family!r}; there are gru, lstm, rnn"
-        )
     return tuple(Conversion(a, b, passage(a.cell, b.cell)) for a in own for b in own)
 
 
-def kinds(family: str = "gru") -> list[tuple[Cell, list[End]]]:
-    """The layers that are one another, renamed, in groups; each with a cell that stands for it.
+def kinds(family: str = "gru", without_biases: bool = False) -> list[tuple[str, list[End]]]:
+    """The layers that are one another, renamed, in groups that are called A, B, ...
 
-    Parameters that are left out make another group: without biases is not with biases.
+    Without biases is another function than with: those groups come last, if they are asked for.
     """
-    groups: list[tuple[Cell, list[End]]] = []
+    groups: list[list[End]] = []
     for end in ends(family.lower()):
-        for cell, members in groups:
-            if _same(cell, end.cell):
-                members.append(end)
-                break
-        else:
-            groups.append((end.cell, [end]))
-    return sorted(groups, key=lambda g: (-len(g[0].program.parameters), -len(g[1])))
+        if without_biases or end.form.biases:
+            same = (group for group in groups if _same(group[0].cell, end.cell))
+            if (group := next(same, None)) is not None:
+                group.append(end)
+            else:
+                groups.append([end])
+    groups.sort(key=lambda group: (-len(group[0].cell.program.parameters), -len(group)))
+    return list(zip(ascii_uppercase, groups, strict=False))
 
 
 def _same(a: Cell, b: Cell) -> bool:
     """Whether each is the other one, with nothing summed and nothing 0."""
-    ways = passage(a, b), passage(b, a)
-    return all(isinstance(way, Passage) and way.verdict == "exact" for way in ways)
+    return verdict(passage(a, b)) == verdict(passage(b, a)) == "exact"
 
 
-def kind_table(family: str = "gru") -> Table:
-    """The groups of layers that are one another, renamed: a letter, the biases, who has them.
+def kind_table(family: str = "gru", without_biases: bool = False) -> Table:
+    """The groups of layers that are one another, renamed: a letter, who has them, the biases.
 
-    >>> print(kind_table("rnn").rows[0][:2])
-    ('A', 2*n)
+    >>> print(kind_table("rnn").headers)
+    ('', 'layers', 'biases', 'cell')
     """
     rows: list[Sequence[object]] = []
-    for letter, (cell, members) in zip(ascii_uppercase, kinds(family), strict=False):
-        layers: dict[str, list[str]] = {}
+    for letter, members in kinds(family, without_biases):
+        forms: dict[str, list[Form]] = {}
         for end in members:
-            layers.setdefault(end.library, []).append(end.layer)
-        who = "; ".join(f"{library} {', '.join(own)}" for library, own in layers.items())
-        rows.append((letter, sp.sympify(cell.biases()), cell.name, who))
-    return Table(("", "biases", "cell", "layers"), rows)
+            forms.setdefault(end.library, []).append(end.form)
+        who = "; ".join(f"{title(library)} {named(library, own)}" for library, own in forms.items())
+        cell = members[0].cell
+        rows.append((letter, who, sp.sympify(cell.biases()), cell.name))
+    return Table(("", "layers", "biases", "cell"), rows)
 
 
-def conversion_table(family: str = "gru") -> Table:
+def conversion_table(family: str = "gru", without_biases: bool = False) -> Table:
     """For each pair of groups of `kind_table` whether one becomes the other.
 
-    >>> for row in conversion_table("rnn").rows[:2]:
+    >>> for row in conversion_table("lstm").rows[:2]:
     ...     print(row[:3])
     ('A', 'B', 'no')
-    ('A', 'C', 'after merging')
+    ('A', 'C', 'no')
 
     The verdict is no where neither sums of parameters, with signs, nor zeros make one the other.
     """
-    groups = list(zip(ascii_uppercase, (cell for cell, _ in kinds(family)), strict=False))
-    rows: list[Sequence[object]] = []
-    for letter, a in groups:
-        for other, b in groups:
-            if a is not b:
-                way = passage(a, b)
-                verdict = way.verdict if isinstance(way, Passage) else NO
-                rows.append((letter, other, verdict, reason(way)))
+    groups = [(letter, members[0].cell) for letter, members in kinds(family, without_biases)]
+    rows: list[Sequence[object]] = [
+        (letter, other, verdict(way), reason(way))
+        for letter, a in groups
+        for other, b in groups
+        if a is not b
+        for way in [passage(a, b)]
+    ]
     return Table(("from", "to", "verdict", "why"), rows)
