@@ -23,6 +23,7 @@ import sympy
 ROOT = Path(__file__).resolve().parent.parent
 NPM = ROOT / "node_modules"
 PYODIDE = NPM / "pyodide"
+RUNTIME = ("pyodide.mjs", "pyodide.asm.js", "pyodide.asm.wasm")
 TEMML = NPM / "temml" / "dist" / "temml.min.js"
 
 OWN_CELLS = (
@@ -81,19 +82,17 @@ def pack(out: Path) -> dict[str, int]:
         run_in_pyodide(Path(folder))
         files = {"python.zip": (Path(folder) / "python.zip").read_bytes()}
         shutil.copyfile(Path(folder) / "answers.json", out.with_name("live_answers.json"))
-    for name in ("pyodide.asm.wasm", "pyodide.asm.js"):
-        files[name] = (PYODIDE / name).read_bytes()
-    sizes = {}
-    for name, data in files.items():
-        packed = gzip.compress(data, 9, mtime=0)
-        (out / f"{name}.gz").write_bytes(packed)
-        sizes[name] = len(packed)
-    shutil.copyfile(PYODIDE / "pyodide.mjs", out / "pyodide.mjs")
-    shutil.copyfile(TEMML, out / TEMML.name)
+    for path in (*(PYODIDE / name for name in RUNTIME), TEMML):
+        files[path.name] = path.read_bytes()
+    packed = {name: gzip.compress(data, 9, mtime=0) for name, data in files.items()}
+    for name, data in packed.items():
+        (out / f"{name}.gz").write_bytes(data)
+    digest = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()[:16]
+    pyodide = json.loads((PYODIDE / "package.json").read_text("utf-8"))["version"]
     lock = json.loads((PYODIDE / "pyodide-lock.json").read_text("utf-8"))["info"]
-    version = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()[:16]
+    sizes = {name: len(data) for name, data in packed.items()}
     manifest = {
-        "version": f"{json.loads((PYODIDE / 'package.json').read_text('utf-8'))['version']}-{version}",
+        "version": f"{pyodide}-{digest}",
         "sizes": sizes,
         "lock": json.dumps({"info": lock, "packages": {}}),
     }

@@ -1,7 +1,7 @@
 """Run by `live_pack.mjs` in Pyodide: the exercise, then every module that it used, as byte code.
 
 The byte code must be that of the browser's Python, so it is compiled here, whatever Python builds
-the book. Docstrings and line tables of SymPy are left out: they are half of its size.
+the book. Docstrings and line tables are left out: they are half of the size.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ def exercise(cells: list[str]) -> list[str]:
     from gru_sym.web.answer import reply
 
     sizes = {"m": 8, "n": 16}
-    asked = [{"ask": ask, "text": c, "sizes": sizes} for c in cells for ask in ("answer", "effective")]
+    asked = [
+        {"ask": ask, "text": c, "sizes": sizes} for c in cells for ask in ("answer", "effective")
+    ]
     return [reply(json.dumps(request)) for request in asked]
 
 
@@ -37,25 +39,31 @@ def without_docstrings(tree: ast.Module) -> ast.Module:
     return tree
 
 
+def without_texts(tree: ast.Module) -> ast.Module:
+    """A module of texts to be read at a prompt, each of them empty."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            node.value = ""
+    return tree
+
+
 def without_lines(code: types.CodeType) -> types.CodeType:
     """The code without line tables, and all code in it."""
     inner = (without_lines(c) if isinstance(c, types.CodeType) else c for c in code.co_consts)
     return code.replace(co_linetable=b"", co_consts=tuple(inner))
 
 
-def byte_code(path: Path, name: str, slim: bool) -> bytes:
+def byte_code(source: bytes, file: str, name: str) -> bytes:
     """The file of byte code of a module."""
-    tree = ast.parse(path.read_bytes())
-    code = compile(without_docstrings(tree) if slim else tree, name, "exec", dont_inherit=True)
-    header = importlib.util.MAGIC_NUMBER + bytes(12)
-    return header + marshal.dumps(without_lines(code) if slim else code)
-
-
-def stripped(file: bytes) -> bytes:
-    """A file of byte code without line tables; a source file as it is."""
-    if not file.startswith(importlib.util.MAGIC_NUMBER):
-        return file
-    return file[:16] + marshal.dumps(without_lines(marshal.loads(file[16:])))  # noqa: S302
+    tree, top = ast.parse(source), name.partition(".")[0]
+    if name == "mpmath.function_docs":
+        tree = without_texts(tree)
+    elif "pyodide" not in top:  # Pyodide reads docstrings of its own when it starts
+        tree = without_docstrings(tree)
+    code = compile(tree, file, "exec", dont_inherit=True)
+    if top != "gru_sym":  # a line of gru_sym helps a report of a fault
+        code = without_lines(code)
+    return importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(code)
 
 
 def packed(folders: list[str]) -> bytes:
@@ -65,17 +73,15 @@ def packed(folders: list[str]) -> bytes:
     """
     standard, out = zipfile.ZipFile(STANDARD), io.BytesIO()
     files: dict[str, bytes] = {}
-    known = set(standard.namelist())
     for name, module in sorted(sys.modules.items()):
         file = Path(getattr(module, "__file__", None) or "/")
-        home = next((folder for folder in folders if file.is_relative_to(folder)), None)
+        home = next(
+            (folder for folder in (*folders, STANDARD) if file.is_relative_to(folder)), None
+        )
         if home:
             inner = file.relative_to(home).as_posix()
-            files[f"{inner}c"] = byte_code(file, inner, not name.startswith("gru_sym"))
-        elif file.is_relative_to(STANDARD):
-            inner = file.relative_to(STANDARD).with_suffix(".pyc").as_posix()
-            inner = inner if inner in known else inner.removesuffix("c")
-            files[inner] = stripped(standard.read(inner))
+            source = standard.read(inner) if home == STANDARD else file.read_bytes()
+            files[f"{inner}c"] = byte_code(source, inner, name)
     for folder in map(Path, folders):
         for text in sorted(folder.glob("gru_sym/texts/*.cell")):
             files[text.relative_to(folder).as_posix()] = text.read_bytes()

@@ -1,48 +1,86 @@
-// The live cell's worker: gru_sym itself, in the Python of Pyodide. One text in, one record out.
-import { loadPyodide } from "./pyodide.mjs";
+// The live cell's worker: gru_sym itself, in the Python of Pyodide. A text in, a record out.
+//
+// First message: {files, lock, snapshot, fresh}. `files` gives the address of every file of the pack,
+// already unpacked, as blobs; `snapshot` is the place of the memory that this reader's browser keeps.
+// Then {id, request}. Answers: {ready}, {id, record}, {id, fault}, {failed}.
 
-const { version, sizes, lock } = await (await fetch("manifest.json", { cache: "no-cache" })).json();
-const total = Object.values(sizes).reduce((sum, size) => sum + size, 0);
-let loaded = 0;
+const given = new Promise((resolve) => {
+  self.onmessage = ({ data }) => resolve(data);
+});
+const KEPT = "https://gru-live.invalid/snapshot"; // a name in the store, never asked for
 
-// A file of the pack, from the reader's own store where it is there already.
-async function packed(name, type) {
-  const address = new URL(`${name}.gz?${version}`, import.meta.url).href;
-  const store = await caches?.open(`gru-live-${version}`).catch(() => null);
-  let response = await store?.match(address);
-  if (!response) {
-    response = await fetch(address);
-    if (!response.ok) throw new Error(`${name}: ${response.status}`);
-    await store?.put(address, response.clone()).catch(() => null);
+async function restored({ version, fresh }) {
+  if (fresh) return null;
+  try {
+    const kept = await (await caches.open(version)).match(KEPT);
+    return kept ? new Uint8Array(await kept.arrayBuffer()) : null;
+  } catch {
+    return null; // no store, as in a private window
   }
-  const count = new TransformStream({
-    transform(chunk, out) {
-      loaded += chunk.byteLength;
-      postMessage({ progress: loaded / total });
-      out.enqueue(chunk);
-    },
-  });
-  const raw = response.body.pipeThrough(count).pipeThrough(new DecompressionStream("gzip"));
-  return new Response(raw, { headers: { "Content-Type": type } });
 }
 
-const files = {
-  "pyodide.asm.wasm": packed("pyodide.asm.wasm", "application/wasm"),
-  "python.zip": packed("python.zip", "application/zip"),
-};
-const ordinary = self.fetch;
-self.fetch = (address, ...rest) =>
-  files[new URL(address, self.location).pathname.split("/").pop()] ?? ordinary(address, ...rest);
-
-const python = await (async () => {
-  const script = await (await packed("pyodide.asm.js", "text/javascript")).blob();
-  await import(URL.createObjectURL(script));
-  return loadPyodide({
-    indexURL: new URL(".", import.meta.url).href,
-    stdLibURL: new URL("python.zip", import.meta.url).href,
-    lockFileContents: lock,
+async function start(init) {
+  const { loadPyodide } = await import(init.files["pyodide.mjs"]);
+  await import(init.files["pyodide.asm.js"]);
+  const ordinary = self.fetch;
+  self.fetch = (address, ...rest) =>
+    ordinary(init.files[String(address).split("/").pop()] ?? address, ...rest);
+  const snapshot = await restored(init);
+  const python = await loadPyodide({
+    indexURL: "https://gru-live.invalid/",
+    stdLibURL: init.files["python.zip"],
+    lockFileContents: init.lock,
+    ...(snapshot ? { _loadSnapshot: snapshot } : { _makeSnapshot: true }),
   });
-})();
-const reply = python.pyimport("gru_sym.web.answer").reply;
-self.onmessage = ({ data: { id, request } }) => postMessage({ id, reply: reply(request) });
-postMessage({ ready: true });
+  if (snapshot) python.runPython("import random; random.seed()");
+  return [python, snapshot !== null];
+}
+
+// The memory as it is now, for the next visit. Whatever fails, the next visit starts as this one did.
+async function keep(python, version) {
+  try {
+    const memory = python.makeMemorySnapshot();
+    await (await caches.open(version)).put(KEPT, new Response(memory));
+    postMessage({ kept: true });
+  } catch {
+    return;
+  }
+}
+
+function typeset(record) {
+  const mathml = (tex, displayMode = false) => temml.renderToString(tex, { displayMode });
+  if (record.latex) record.mathml = mathml(record.latex, true);
+  if (record.formula_latex) record.formula_mathml = mathml(record.formula_latex);
+  for (const parameter of record.parameters ?? []) parameter.mathml = mathml(parameter.latex);
+  return record;
+}
+
+async function main() {
+  const init = await given;
+  const [python, known] = await start(init);
+  importScripts(init.files["temml.min.js"]);
+  const answer = (request) => {
+    const reply = python.pyimport("gru_sym.web.answer").reply;
+    try {
+      return reply(request);
+    } finally {
+      reply.destroy();
+    }
+  };
+  answer(JSON.stringify({ ask: "answer", text: "h' = tanh(W @ x + U @ h + b)", sizes: {} }));
+  let waiting = known ? null : setTimeout(() => keep(python, init.version), 3000);
+  self.onmessage = ({ data: { id, request } }) => {
+    try {
+      postMessage({ id, record: typeset(JSON.parse(answer(request))) });
+    } catch (error) {
+      postMessage({ id, fault: String(error.message ?? error).trim().split("\n").pop() });
+    }
+    if (waiting !== null) {
+      clearTimeout(waiting);
+      waiting = setTimeout(() => ((waiting = null), keep(python, init.version)), 3000);
+    }
+  };
+  postMessage({ ready: true, known });
+}
+
+main().catch((error) => postMessage({ failed: String(error.message ?? error) }));
