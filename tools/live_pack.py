@@ -2,8 +2,8 @@
 
     python tools/live_pack.py _build/live
 
-Of the modules only those are taken that a full exercise uses; what was answered meanwhile is left in
-`_build/live_answers.json`, for a test that compares it with this Python's answers.
+Of the modules only those are taken that a full exercise uses; what was answered meanwhile is left
+in `_build/live_answers.json`, for a test that compares it with this Python's answers.
 """
 
 from __future__ import annotations
@@ -28,9 +28,7 @@ TEMML = NPM / "temml" / "dist" / "temml.min.js"
 
 OWN_CELLS = (
     "h' = tanh(A @ (B @ x) + U @ h + b)",
-    "rho: 1\nf  = sigmoid(W_f @ x + U_f @ h + p_f * c + b_f)\n"
-    "g  = tanh(W_g @ x + f * (U_g @ h + b_h) + b_g)\n"
-    "c' = f * c + (1 - f) * g\nh' = rho * tanh(c') + (1 - rho) * h",
+    "rho: 1\nf = sigmoid(W @ x + p * c + b)\nc' = f * c\nh' = rho * tanh(c') + (1 - rho) * h",
     "r  = sigmoid(W @ x + U @ h)\nh' = tanh(W @ x + U @ (r * h))",
     "s   = softplus(g * h)\nh'  = exp(-d) * relu(W @ x) + silu(U @ h) * s / 3",
     "z = sigmoid(A @ (B @ x) + U @ h)\nh' = z * h + (1 - z) * tanh(C @ (D @ x))",

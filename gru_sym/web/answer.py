@@ -1,7 +1,7 @@
 """What the live cell of the book shows: a text of equations in, a record for the page out.
 
-The page asks twice. `answer` gives everything that is read off the equations; `effective` proves how
-many of the parameters count, which takes longer. Both records are what `json.dumps` can write.
+The page asks twice. `answer` gives everything that is read off the equations; `effective` proves
+how many of the parameters count, which takes longer. Both records are what `json.dumps` can write.
 """
 
 from __future__ import annotations

@@ -151,7 +151,10 @@
   function stop() {
     if (cancel) return cancel.abort();
     const place = shown.querySelector(".gru-live-proof");
-    if (!ready) return quit("Stopped.");
+    if (!ready) {
+      fresh = true; // perhaps it hangs
+      return quit("Stopped.");
+    }
     worker.terminate();
     running = null;
     latest += 1;
@@ -214,7 +217,8 @@
   }
 
   function wrong({ place, text }) {
-    problem.textContent = text;
+    const [sentence, ...caret] = text.split("\n");
+    problem.replaceChildren(make("p", sentence), make("pre", caret.join("\n")));
     problem.hidden = false;
     mark(place);
   }

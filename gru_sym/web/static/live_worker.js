@@ -9,11 +9,19 @@ const given = new Promise((resolve) => {
 });
 const KEPT = "https://gru-live.invalid/snapshot"; // a name in the store, never asked for
 
+// A memory with a fault in it would not fail but hang.
+async function digest(memory) {
+  const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", memory));
+  return bytes.reduce((text, byte) => text + byte.toString(16).padStart(2, "0"), "");
+}
+
 async function restored({ version, fresh }) {
   if (fresh) return null;
   try {
     const kept = await (await caches.open(version)).match(KEPT);
-    return kept ? new Uint8Array(await kept.arrayBuffer()) : null;
+    if (!kept) return null;
+    const memory = new Uint8Array(await kept.arrayBuffer());
+    return (await digest(memory)) === kept.headers.get("Digest") ? memory : null;
   } catch {
     return null; // no store, as in a private window
   }
@@ -40,7 +48,8 @@ async function start(init) {
 async function keep(python, version) {
   try {
     const memory = python.makeMemorySnapshot();
-    await (await caches.open(version)).put(KEPT, new Response(memory));
+    const headers = { Digest: await digest(memory) };
+    await (await caches.open(version)).put(KEPT, new Response(memory, { headers }));
     postMessage({ kept: true });
   } catch {
     return;
