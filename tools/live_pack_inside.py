@@ -1,0 +1,91 @@
+"""Run by `live_pack.mjs` in Pyodide: the exercise, then every module that it used, as byte code.
+
+The byte code must be that of the browser's Python, so it is compiled here, whatever Python builds
+the book. Docstrings and line tables are left out: they are half of the size.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import io
+import json
+import marshal
+import sys
+import types
+import zipfile
+from pathlib import Path
+
+STANDARD = "/lib/python313.zip"
+DEFINITIONS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def exercise(cells: list[str]) -> list[str]:
+    """Every cell asked for everything that the page asks, so that every module needed is loaded."""
+    from gru_sym.web.answer import reply
+
+    sizes = {"m": 8, "n": 16}
+    asked = [
+        {"ask": ask, "text": c, "sizes": sizes} for c in cells for ask in ("answer", "effective")
+    ]
+    return [reply(json.dumps(request)) for request in asked]
+
+
+def without_docstrings(tree: ast.Module) -> ast.Module:
+    """The module without its docstrings; where one is all there is, `pass`."""
+    for node in ast.walk(tree):
+        if isinstance(node, DEFINITIONS) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.copy_location(ast.Pass(), node.body[0])]
+    return tree
+
+
+def without_texts(tree: ast.Module) -> ast.Module:
+    """A module of texts to be read at a prompt, each of them empty."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            node.value = ""
+    return tree
+
+
+def without_lines(code: types.CodeType) -> types.CodeType:
+    """The code without line tables, and all code in it."""
+    inner = (without_lines(c) if isinstance(c, types.CodeType) else c for c in code.co_consts)
+    return code.replace(co_linetable=b"", co_consts=tuple(inner))
+
+
+def byte_code(source: bytes, file: str, name: str) -> bytes:
+    """The file of byte code of a module."""
+    tree, top = ast.parse(source), name.partition(".")[0]
+    if name == "mpmath.function_docs":
+        tree = without_texts(tree)
+    elif "pyodide" not in top:  # Pyodide reads docstrings of its own when it starts
+        tree = without_docstrings(tree)
+    code = compile(tree, file, "exec", dont_inherit=True)
+    if top != "gru_sym":  # a line of gru_sym helps a report of a fault
+        code = without_lines(code)
+    return importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(code)
+
+
+def packed(folders: list[str]) -> bytes:
+    """A zip, stored, with the byte code of the modules that are loaded, and gru_sym's texts.
+
+    folders : where SymPy, mpmath and gru_sym lie, each under its own name.
+    """
+    standard, out = zipfile.ZipFile(STANDARD), io.BytesIO()
+    files: dict[str, bytes] = {}
+    for name, module in sorted(sys.modules.items()):
+        file = Path(getattr(module, "__file__", None) or "/")
+        home = next(
+            (folder for folder in (*folders, STANDARD) if file.is_relative_to(folder)), None
+        )
+        if home:
+            inner = file.relative_to(home).as_posix()
+            source = standard.read(inner) if home == STANDARD else file.read_bytes()
+            files[f"{inner}c"] = byte_code(source, inner, name)
+    for folder in map(Path, folders):
+        for text in sorted(folder.glob("gru_sym/texts/*.cell")):
+            files[text.relative_to(folder).as_posix()] = text.read_bytes()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for inner in sorted(files):
+            archive.writestr(zipfile.ZipInfo(inner), files[inner])
+    return out.getvalue()
