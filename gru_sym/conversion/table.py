@@ -12,8 +12,8 @@ import sympy as sp
 from gru_sym.cells import Cell
 from gru_sym.codegen.reading import functions_in
 from gru_sym.conversion.passages import Obstacle, Passage, passage
-from gru_sym.libraries.atlas import libraries, named, title, written
-from gru_sym.libraries.layout import layout
+from gru_sym.libraries.atlas import named, title, written
+from gru_sym.libraries.layout import layout, libraries
 from gru_sym.libraries.layout_text import Form
 from gru_sym.libraries.stored import stored_layer
 from gru_sym.render import Table
