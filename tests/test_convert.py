@@ -62,7 +62,7 @@ def outputs(stack, x: np.ndarray, names: dict[str, str] | None = None) -> np.nda
     routine = generate(made)
     for level in range(stack.height):
         reads = []
-        for direction in range(stack.stored.layer.directions):
+        for direction in range(1 + stack.both):
             first = {}
             for number, state in enumerate(
                 sorted(made.states, key=lambda s: (names or {}).get(s, s))
@@ -299,7 +299,7 @@ REFUSED = {
     "there is no recurrent layer of PyTorch 2.13.0 at 'c'; there are a, b": lambda: convert(
         {f"{at}.{k}": v for at in "ab" for k, v in gru().items()}, "pytorch", "keras", layer="c"
     ),
-    "b reads 3 numbers, and the layer below hands on 4": lambda: convert(
+    "b has m = 3, n = 4; in one stack with a it must have m = 4, n = 4": lambda: convert(
         {f"{at}.{k}": v for at in "ab" for k, v in gru().items()},
         "pytorch",
         "keras",
@@ -353,6 +353,24 @@ def test_layers_on_top_of_each_other_become_one_stack():
         "model/gru",
         "model/gru_1",
     ]
+
+
+def test_without_two_directions_each_is_a_layer_of_its_own():
+    module = nn.GRU(3, 4, num_layers=2, bidirectional=True)
+    apart = convert(module.state_dict(), "pytorch", "flax_linen")
+    names = {name.rpartition("/hn/bias")[0] for name in apart if name.endswith("hn/bias")}
+    assert names == {f"{level}/{way}" for level in (0, 1) for way in ("forward", "backward")}
+    assert any("every level or direction is a layer of its own" in note for note in apart.notes)
+    back = convert(apart, "flax_linen", "pytorch", to_options={"bias": True})
+    for name, tensor in module.state_dict().items():
+        if name.startswith("weight"):
+            assert torch.equal(back[name], tensor)
+    x = np.random.default_rng(3).normal(size=(5, 2, 3))
+    double = {name: tensor.double().numpy() for name, tensor in module.state_dict().items()}
+    one = stack_of(double, layout("pytorch"), None, "GRU", {})
+    other = convert(double, "pytorch", "flax_linen")
+    other = stack_of(dict(other), layout("flax_linen"), None, "GRUCell", {})
+    np.testing.assert_allclose(outputs(other, x), outputs(one, x), rtol=0, atol=ROUNDING)
 
 
 # Files

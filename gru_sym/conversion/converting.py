@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gru_sym.conversion.matching import Linear
 from gru_sym.conversion.passages import Obstacle, Passage, passage, passage_if
 from gru_sym.conversion.recognition import allowed
-from gru_sym.conversion.stacks import Place, Stack, stack_of
+from gru_sym.conversion.stacks import Place, Stack, part_of, stack_of
 from gru_sym.libraries.atlas import written
 from gru_sym.libraries.layout import Layout, layout
 from gru_sym.libraries.stored import StoredLayer, stored_layer
@@ -78,7 +79,8 @@ def convert(
     Returns
     -------
     The target's tensors, a dictionary with `notes`. They share no memory with those given. Where
-    the target has no layer of several levels, the names of level 1 begin with `1/`.
+    the target has no layer of several levels or of two directions, each is a layer of its own, and
+    its names begin with `1/`, `backward/` or `1/backward/`; so they are read, too.
 
     Raises
     ------
@@ -91,11 +93,11 @@ def convert(
     """
     old, new = layout(source), layout(target)
     stack = stack_of(tensors, old, layer, from_layer, from_options or {})
-    found, forms = _way(stack, new, to_layer, to_options or {})
-    packed = _pack(stack, found, forms)
-    notes = [*_assumed(stack, old), *_said(found, stack, new)]
+    found, made = _way(stack, new, to_layer, to_options or {})
+    packed = _pack(stack, found, made)
+    notes = [*_assumed(stack, old), *_said(found, stack, made, new)]
     converted = Converted(packed)
-    converted.source, converted.target = written(stack.stored.form), written(forms[0].form)
+    converted.source, converted.target = written(stack.stored.form), written(made.form)
     converted.passage = found
     own = {name for part in stack.whole for name in part.names}
     converted.rest = tuple(name for name in tensors if name not in own)
@@ -108,38 +110,35 @@ def convert(
 
 def _way(
     stack: Stack, library: Layout, layer: str | None, options: Mapping[str, Any]
-) -> tuple[Passage, list[StoredLayer]]:
-    """The best layer of the target with the passage to it."""
-    cell, both = stack.stored.layer.cell, stack.stored.layer.bidirectional
+) -> tuple[Passage, StoredLayer]:
+    """The best layer of the target, or part of a stack, with the passage to it."""
+    cell = stack.stored.layer.cell
     ranks = ("exact", "after merging", "exact, with zeros", "exact, with copies")
-    ways: list[tuple[tuple[int, int], Passage, list[StoredLayer]]] = []
-    blocked: list[tuple[Obstacle, list[StoredLayer]]] = []
+    ways: list[tuple[tuple[int, int], Passage, StoredLayer]] = []
+    blocked: list[tuple[Obstacle, StoredLayer]] = []
     for place, form in enumerate(allowed(library, layer, options)):
-        if both and not form.has_directions:
-            continue
-        height = stack.height if form.has_levels else 1
-        one = stored_layer(form, height, both, ())
-        layers = [one] * (stack.height // height)
+        both = stack.both and form.has_directions
+        whole = form.has_levels and both == stack.both
+        one = stored_layer(form, stack.height if whole else 1, both, ())
         found = passage(cell, one.layer.cell)
         if not found and found.zero is None:
             continue
         if stack.states and not form.trained_states and not _all_zero(stack.states, None):
-            blocked.append(
-                (Obstacle(cell, one.layer.cell, tuple(next(iter(stack.states.values())))), layers)
-            )
+            names = tuple(next(iter(stack.states.values())))
+            blocked.append((Obstacle(cell, one.layer.cell, names), one))
         elif isinstance(found, Passage):
-            ways.append(((ranks.index(found.verdict), place), found, layers))
+            ways.append(((ranks.index(found.verdict), place), found, one))
         else:
             assert found.zero is not None
             if _all_zero(stack.places, found.zero):
                 way = passage_if(cell, one.layer.cell, found.zero)
                 assert way is not None
-                ways.append(((len(ranks), place), way, layers))
+                ways.append(((len(ranks), place), way, one))
             else:
-                blocked.append((found, layers))
+                blocked.append((found, one))
     if ways:
-        _, found, layers = min(ways, key=lambda way: way[0])
-        return found, layers
+        _, found, one = min(ways, key=lambda way: way[0])
+        return found, one
     raise CannotConvert(_refusal(stack, library, blocked, layer, options))
 
 
@@ -156,7 +155,7 @@ def _all_zero(places: Mapping[Place, Mapping[str, Any]], names: Sequence[str] | 
 def _refusal(
     stack: Stack,
     library: Layout,
-    blocked: Sequence[tuple[Obstacle, list[StoredLayer]]],
+    blocked: Sequence[tuple[Obstacle, StoredLayer]],
     layer: str | None,
     options: Mapping[str, Any],
 ) -> str:
@@ -165,9 +164,8 @@ def _refusal(
     wanted = [f"{name}={value!r}" for name, value in options.items()]
     target = f"{layer or 'layer'}{' with ' + ', '.join(wanted) if wanted else ''}"
     if not blocked:
-        both = " in both directions" if stack.stored.layer.bidirectional else ""
-        return f"no {target} of {library.title}{both} computes what {what} does"
-    obstacle, layers = min(blocked, key=lambda each: len(each[0].zero or ()))
+        return f"no {target} of {library.title} computes what {what} does"
+    obstacle, one = min(blocked, key=lambda each: len(each[0].zero or ()))
     zero = obstacle.zero or ()
     largest = max(
         float(abs(array).max())
@@ -178,33 +176,36 @@ def _refusal(
     names = " and ".join(zero) if len(zero) < 3 else ", ".join(zero)
     were, them = ("they were", "them") if len(zero) > 1 else (f"{names} was", "it")
     return (
-        f"{written(layers[0].form)} of {library.title} has no place for {names} of {what}: it "
+        f"{written(one.form)} of {library.title} has no place for {names} of {what}: it "
         f"would be the same function if {were} exactly 0, and here the largest number in {them} is "
         f"{largest:.3g}"
     )
 
 
-def _pack(stack: Stack, found: Passage, layers: Sequence[StoredLayer]) -> dict[str, Any]:
-    """The target's tensors."""
+def _pack(stack: Stack, found: Passage, one: StoredLayer) -> dict[str, Any]:
+    """The target's tensors; levels and directions are layers of their own where they must be."""
     packed: dict[str, Any] = {}
     like = next(iter(stack.places[0, 0].values()))
-    for index, stored in enumerate(layers):
-        named = {}
-        for p in stored.layer.parameters:
-            place = (p.level + index, p.direction)
-            # The input of a layer of its own above the first is that of this level.
-            sizes = stack.stored.layer.sizes_at(index, dict(stack.sizes))
-            shape = tuple(int(axis.subs(sizes)) for axis in p.shape)
-            if p.role == "initial state":
-                state = f"{found.states[p.in_cell[:-1]]}0"
-                own = stack.states.get(place, {})
-                named[p.name] = own[state] if own else _zeros(shape, like)
-            else:
-                terms = found.parameters[p.in_cell]
-                named[p.name] = _sum(terms, stack.places[place], shape, p.name)
-        start = f"{index}/" if len(layers) > 1 else ""
-        for name, array in stored.pack(named).items():
-            packed[start + name] = _own(array)
+    height = int(str(one.layer.num_layers))
+    apart = stack.both and not one.layer.bidirectional
+    whole = replace(stack.stored.layer, bidirectional=stack.both)
+    for level in range(0, stack.height, height):
+        # The input of a layer of its own above the first is that of this level.
+        sizes = whole.sizes_at(level, dict(stack.sizes))
+        for direction in range(1 + apart):
+            named = {}
+            for p in one.layer.parameters:
+                place = (level + p.level, direction + p.direction)
+                shape = tuple(int(axis.subs(sizes)) for axis in p.shape)
+                if p.role == "initial state":
+                    state = f"{found.states[p.in_cell[:-1]]}0"
+                    named[p.name] = stack.states.get(place, {}).get(state, _zeros(shape, like))
+                else:
+                    terms = found.parameters[p.in_cell]
+                    named[p.name] = _sum(terms, stack.places[place], shape, p.name)
+            start = part_of(level if height < stack.height else None, direction if apart else None)
+            for name, array in one.pack(named).items():
+                packed[start + name] = _own(array)
     return packed
 
 
@@ -252,7 +253,7 @@ def _assumed(stack: Stack, library: Layout) -> list[str]:
     return [f"names and shapes fit {fit} of {library.title} as well: {own} is assumed"]
 
 
-def _said(found: Passage, stack: Stack, library: Layout) -> list[str]:
+def _said(found: Passage, stack: Stack, one: StoredLayer, library: Layout) -> list[str]:
     """What happened to the numbers, beyond being moved."""
     notes = []
     if found.zero:
@@ -271,6 +272,8 @@ def _said(found: Passage, stack: Stack, library: Layout) -> list[str]:
     if found.negated:
         signs = ", ".join(f"{name} = {text}" for name, text in found.negated.items())
         notes.append(f"with the other sign: {signs}")
+    if one.layer.directions < 1 + stack.both or int(str(one.layer.num_layers)) < stack.height:
+        notes.append(f"every level or direction is a layer of its own in {library.title}")
     if found.added:
         notes.append(
             f"0, since the source has nothing for them: {', '.join(found.added)} of {library.title}"
