@@ -201,8 +201,9 @@ def test_a_reader_types_a_cell(browser, url: str, forgetful):  # noqa: F811
     live.type("h' = tanh(U @ h)")
     live.counted(256)
     assert parse_qs(urlsplit(browser.current_url).fragment)["cell"] == ["h' = tanh(U @ h)"]
-    faults = [e["message"] for e in browser.get_log("browser") if e["level"] == "SEVERE"]
-    assert not faults + network_faults(browser, url)
+    logged = [e["message"] for e in browser.get_log("browser") if e["level"] == "SEVERE"]
+    assert not [message for message in logged if "gru-live" in message]
+    assert not network_faults(browser, url)
 
     # The browser keeps the memory; the next visit starts from it, and asks for nothing.
     live.until(lambda s: s["kept"] == "yes")

@@ -21,10 +21,11 @@ from pathlib import Path
 import sympy
 
 ROOT = Path(__file__).resolve().parent.parent
-NPM = ROOT / "node_modules"
+NPM = ROOT / ".venv" / "npm" / "node_modules"
 PYODIDE = NPM / "pyodide"
 RUNTIME = ("pyodide.mjs", "pyodide.asm.js", "pyodide.asm.wasm")
-TEMML = NPM / "temml" / "dist" / "temml.min.js"
+TEMML = NPM / "temml" / "dist"
+STYLES = ("Temml-Local.css", "Temml.woff2")
 
 OWN_CELLS = (
     "h' = tanh(A @ (B @ x) + U @ h + b)",
@@ -80,11 +81,13 @@ def pack(out: Path) -> dict[str, int]:
         run_in_pyodide(Path(folder))
         files = {"python.zip": (Path(folder) / "python.zip").read_bytes()}
         shutil.copyfile(Path(folder) / "answers.json", out.with_name("live_answers.json"))
-    for path in (*(PYODIDE / name for name in RUNTIME), TEMML):
+    for path in (*(PYODIDE / name for name in RUNTIME), TEMML / "temml.min.js"):
         files[path.name] = path.read_bytes()
     packed = {name: gzip.compress(data, 9, mtime=0) for name, data in files.items()}
     for name, data in packed.items():
         (out / f"{name}.gz").write_bytes(data)
+    for name in STYLES:
+        shutil.copyfile(TEMML / name, out / name)
     digest = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()[:16]
     pyodide = json.loads((PYODIDE / "package.json").read_text("utf-8"))["version"]
     lock = json.loads((PYODIDE / "pyodide-lock.json").read_text("utf-8"))["info"]

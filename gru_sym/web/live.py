@@ -23,8 +23,6 @@ STATIC = Path(__file__).parent / "static"
 PACK = Path("_build", "live")
 """Where the pack is, from the folder in which the book is built."""
 FOLDER = "gru-live"
-TEMML = Path("node_modules") / "temml" / "dist"
-FONTS = ("Temml-Local.css", "Temml.woff2")
 FILES = ("live.js", "live_worker.js", "live.css")
 EXAMPLES = {
     "PyTorch's GRU": "gru.pytorch",
@@ -89,8 +87,8 @@ def _copy(app: Any) -> None:
         return
     folder = Path(app.outdir) / "_static" / FOLDER
     shutil.copytree(PACK, folder, dirs_exist_ok=True)
-    for path in (*(STATIC / name for name in FILES), *(TEMML / name for name in FONTS)):
-        shutil.copyfile(path, folder / path.name)
+    for name in FILES:
+        shutil.copyfile(STATIC / name, folder / name)
 
 
 def _load(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
