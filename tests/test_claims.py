@@ -1,4 +1,4 @@
-"""One test for each claim of the source answer, and what is shown of those that are still open."""
+"""One test for each claim of the Cross Validated answer, and what is shown of the open ones."""
 
 from __future__ import annotations
 
@@ -69,6 +69,43 @@ def test_the_chapter_quotes_the_answer_word_for_word(claim):
     quoted = re.findall(r"^> ?(.*)$", box, re.MULTILINE)
     assert " ".join(" ".join(quoted).split()) == " ".join(QUOTES[claim]["text"].split())
     assert re.search(r"\*\*(True|False|Open)", box)
+
+
+def plain(text: str) -> str:
+    return re.sub(r"[$\s]+", " ", text).strip()
+
+
+def faults_of_the_table(text: str) -> list[str]:
+    """Rows of the table of claims that misquote the answer, or differ from the claim's own box."""
+    cells = r"^\| \[(C\d+)\]\(#(.*?)\) \| (.*?) \| (.*?) \| \{doc\}"
+    rows = re.findall(cells, text, re.MULTILINE)
+    if [row[0] for row in rows] != CLAIMS:
+        return ["the rows are not the claims"]
+    faults = []
+    for claim, target, said, verdict in rows:
+        box = re.search(rf"```{{admonition}} {claim}\n(.*?)```", text, re.DOTALL).group(1)
+        if target != f"claim-{claim.lower()}" or f'({target})=\n<span id="{claim}">' not in text:
+            faults.append(f"{claim} leads nowhere")
+        words = re.findall('"(.*?)"', said)
+        if not all(plain(quoted) in plain(QUOTES[claim]["text"]) for quoted in words or ["?"]):
+            faults.append(f"{claim} does not say {words}")
+        judged = {word for word in ("true", "false", "open") if word in verdict}
+        if judged != {word.lower() for word in re.findall(r"\*\*(True|False|Open)", box, re.I)}:
+            faults.append(f"the table calls {claim} {verdict!r}, its box does not")
+    return faults
+
+
+def test_the_table_of_claims_quotes_and_judges_as_the_boxes_do():
+    notebook = nbformat.read(BOOK / "claims.ipynb", as_version=4)
+    text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    assert not faults_of_the_table(text)
+    for old, new in (
+        ('"algebraically the same"', '"algebraically equal"'),
+        ("**false** as it stands", "**true** as it stands"),
+        ("(#claim-c3)", "(#claim-c4)"),
+        ("[C11](", "[C12]("),
+    ):
+        assert old in text and faults_of_the_table(text.replace(old, new, 1))
 
 
 def test_c1_cho_et_al_omit_biases():

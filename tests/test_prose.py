@@ -123,7 +123,8 @@ DECLARED: dict[str, prose.Declared] = {
         "$U$ is $n \\times n$": "shape gru.dey_salem U_z",
     },
     "book/counting.ipynb": {
-        "For PyTorch and Keras the answer gives $3 (n^2 + nm + 2n)$": "count gru.answer",
+        "With one bias each that makes $3(n^2 + nm + n)$": "count gru.dey_salem",
+        "keep two, which makes $3(n^2 + nm + 2n)$": "count gru.pytorch",
         "three input kernels one above the other: $3n$ rows": "rows gru.pytorch",
         "its input has $Dn$ entries": "second-layer-input",
         "each layer grew by $3n$": "count gru.keras - count gru.keras_reset_before",
@@ -167,6 +168,10 @@ DECLARED: dict[str, prose.Declared] = {
         "a reset-before layer of $3n$": "biases gru.dey_salem",
     },
     "book/claims.ipynb": {
+        'in Dey and Salem\'s paper the number "equals $3 \\times (n^2 + nm + n)$"': "count gru.dey_salem",
+        "$W$ is an $n \\times m$ matrix, $U$": "shape gru.dey_salem W_z",
+        "$U$ is an $n \\times n$ matrix": "shape gru.dey_salem U_z",
+        'in PyTorch and Keras it "is given as $3 (n^2 + nm + 2n)$"': "count gru.pytorch",
         "`reset_after=False`, which has $3(n^2 + nm + n)$": "count gru.keras_reset_before",
         "`CuDNNGRU`, has $6n$ biases": CUDNN,
         "$3n$ of the $6n$ biases are redundant": "redundant gru.answer, biases gru.answer",

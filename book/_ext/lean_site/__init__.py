@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.ext.mathjax import html_visit_displaymath, html_visit_math
@@ -28,8 +29,19 @@ logger = logging.getLogger(__name__)
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the renderer and the last step."""
     app.add_html_math_renderer("ahead", (html_visit_math, None), (html_visit_displaymath, None))
+    app.connect("doctree-resolved", _headings)
     app.connect("build-finished", _finish, priority=900)  # after sphinx_external_toc's index.html
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _headings(app: Sphinx, doctree: nodes.document, _: str) -> None:
+    """A heading that a cell has printed is a heading, with a link to itself as all others."""
+    for heading in doctree.findall(nodes.rubric):
+        if "level" in heading and heading["ids"]:
+            heading["heading-level"] = heading["level"]
+            # The name that a target gives stands before the one made from the heading's words.
+            link = f'<a class="headerlink" href="#{heading["ids"][-1]}" title="Link here">#</a>'
+            heading += nodes.raw("", link, format="html")
 
 
 def _finish(app: Sphinx, exception: Exception | None) -> None:
