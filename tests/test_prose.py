@@ -185,7 +185,6 @@ DECLARED: dict[str, prose.Declared] = {
 GIVEN = {
     "README.md": {"65536 is as quick as 8": "sizes, not results; bench/bench_count.py times them"},
     "book/equations_to_code.ipynb": {"about 10 % of a speed-up": "quotes.json, svail_reset_after"},
-    "book/gpu.ipynb": {"rounded to 10 bits after the point": "the definition of TF32"},
     "book/redundancy.ipynb": {"Since version 0.15 Flux's": "read in the history of Flux.jl"},
 }
 """Numbers that are settings or another's words: the piece of text, and where it is from."""
