@@ -34,7 +34,7 @@ class Catalogue(Mapping[str, Cell]):
     >>> [name for name in catalogue if name.startswith("rnn.")]
     ['rnn.elman', 'rnn.pytorch']
     >>> {name: found.biases() for name, found in catalogue.items() if name.startswith("gru.k")}
-    {'gru.keras': 6*n, 'gru.keras_hard_sigmoid': 6*n, 'gru.keras_reset_before': 3*n}
+    {'gru.keras': 6*n, 'gru.keras_hard_sigmoid': 3*n, 'gru.keras_reset_before': 3*n}
     """
 
     def __init__(self, folder: Traversable) -> None:
