@@ -66,8 +66,13 @@ def budget(whole: Cell | Layer, /, parameters: int, by: By = "stored", **sizes: 
     >>> print(budget(cell("gru.pytorch"), parameters=100_000, m=28))
     n = 168: 99792 parameters
     n = 169: 100893 parameters, more than 100000
-    >>> budget(Layer(cell("lstm.keras"), "L"), parameters=10**6, m=28, n=100).n
+    >>> budget(Layer(cell("lstm.keras"), "L"), parameters=10**6, m=28, n=100).n  # layers
     12
+    >>> budget(Layer(cell("gru.pytorch"), 2), parameters=100_000, m=28).n
+    100
+    >>> print(budget(cell("gru.pytorch"), parameters=100_000, by="multiply-adds", m=28))
+    n = 169: 99879 multiply-adds a step
+    n = 170: 100980 multiply-adds a step, more than 100000
 
     Parameters
     ----------
@@ -111,6 +116,13 @@ def match(whole: Cell | Layer, other: Cell | Layer, /, by: By = "stored", **size
     >>> gru = match(cell("gru.pytorch"), cell("lstm.pytorch"), m=28, n=128)
     >>> gru.n, gru.count, gru.parameters
     (149, 80013, 80896)
+    >>> match(cell("rnn.elman"), cell("gru.pytorch"), m=28, n=128).n
+    232
+    >>> match(cell("gru.pytorch"), cell("lstm.pytorch"), by="effective", m=28, n=128).count
+    79715
+    >>> print(match(Layer(cell("gru.pytorch"), 2), Layer(cell("lstm.pytorch"), 2), m=28, n=128))
+    n = 148: 211344 parameters
+    n = 149: 214113 parameters, more than 212992
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ class Parameter:
 
 
 class Cell:
-    """A recurrent cell, given as the text of its equations.
+    r"""A recurrent cell, given as the text of its equations.
 
     >>> cell = Cell("h' = tanh(W @ x + U @ h + b)")
     >>> cell.count()
@@ -68,6 +68,18 @@ class Cell:
     400
     >>> [(p.name, p.shape, p.role) for p in cell.parameters]
     [('W', (n, m), 'input kernel'), ('U', (n, n), 'recurrent kernel'), ('b', (n,), 'bias')]
+
+    A size that is not n is declared; one that nothing fixes has a symbol of its own, here k:
+
+    >>> Cell("c: p\nc' = tanh(W @ x + U @ c)").count()
+    m*p + p**2
+    >>> Cell("h' = tanh(A @ (B @ x) + U @ h)").size_names
+    ('m', 'n', 'k')
+
+    A parameter that occurs twice is one:
+
+    >>> Cell("z = sigmoid(W @ x)\nh' = z * tanh(W @ x) + h").count()
+    m*n
 
     Parameters
     ----------

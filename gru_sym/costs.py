@@ -109,6 +109,14 @@ def cost(whole: Cell | Layer, /, **sizes: SizeValue) -> Cost:
     >>> found = cost(cell("gru.pytorch"), m=128, n=256, T=20, B=2)
     >>> found.total.multiply_adds, found.flops, found.loop.functions
     (11796480, 23592960, {'sigmoid': 20480, 'tanh': 10240})
+    >>> found.sequence.multiply_adds, found.loop.multiply_adds  # at once, and step after step
+    (3932160, 7864320)
+    >>> found.backward, found.kept, found.optimiser["Adam"]  # to train it
+    (19267584, 258048, 592896)
+    >>> cost(cell("gru.dey_salem")).loop.functions
+    {'sigmoid': 2*B*T*n, 'tanh': B*T*n}
+    >>> cost(Layer(cell("lstm.keras"), 2, bidirectional=True), m=8, n=16, T=1, B=1).flops
+    18432
 
     Parameters
     ----------

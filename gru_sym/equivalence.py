@@ -122,6 +122,24 @@ def equivalent(
     >>> bool(proof), len(proof.steps)
     (True, 4)
 
+    What differs is refuted, by a point at which the two cells have different next states:
+
+    >>> from gru_sym import Cell
+    >>> answer = equivalent(Cell("h' = tanh(W @ x + U @ h)"), Cell("h' = W @ x + U @ h"))
+    >>> print(answer.table)
+    cell       h' at the point
+    cell       0.96402758007581690336
+    cell       2.0
+    the point  x = -1, h = 2, W = -2, U = 0
+
+    Names, and a sign, of another text; and an identity:
+
+    >>> other = Cell("h' = tanh(W @ x - V @ h)")
+    >>> bool(equivalent(Cell("h' = tanh(W @ x + U @ h)"), other, {"V": "-U"}))
+    True
+    >>> bool(equivalent(Cell("h' = sigmoid(-(U @ h))"), Cell("h' = 1 - sigmoid(U @ h)")))
+    True
+
     It holds for every size. Two next states are the same if their normal forms are, or if their
     difference is 0 as a fraction in exponentials, on each piece of relu and hard_sigmoid: so
     `sigmoid(a) * exp(-a)` is `sigmoid(-a)`, and `relu(relu(a) - a)` is `relu(-a)`.

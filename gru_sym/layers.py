@@ -25,6 +25,12 @@ class Layer:
     7296
     >>> Layer(cell("gru.merged"), num_layers="L").count()
     6*L*n**2 + 4*L*n + 3*m*n - 3*n**2
+    >>> Layer(cell("gru.keras"), bidirectional=True).count(m=128, n=256)
+    592896
+    >>> Layer(cell("lstm.keras"), learn_initial_state=True).count()
+    4*m*n + 4*n**2 + 6*n
+    >>> Layer(cell("rnn.elman"), num_layers=3, share_layers=True).count()
+    m*n + 3*n**2 + 2*n
 
     Parameters
     ----------
@@ -35,7 +41,7 @@ class Layer:
     learn_initial_state : the state before the first step is trained, for each layer and direction.
     share_directions : both directions use one set of parameters.
     share_layers : all layers with the same shapes use one set: the second to the last, and the
-        first too where its input has the size of theirs.
+        first too where its input has the size of theirs whatever m and n are.
 
     Raises
     ------

@@ -31,6 +31,10 @@ class Catalogue(Mapping[str, Cell]):
     True
     >>> catalogue["gru.dey_salem"].count()
     3*m*n + 3*n**2 + 3*n
+    >>> [name for name in catalogue if name.startswith("rnn.")]
+    ['rnn.elman', 'rnn.pytorch']
+    >>> {name: found.biases() for name, found in catalogue.items() if name.startswith("gru.k")}
+    {'gru.keras': 6*n, 'gru.keras_hard_sigmoid': 3*n, 'gru.keras_reset_before': 3*n}
     """
 
     def __init__(self, folder: Traversable) -> None:
@@ -65,6 +69,15 @@ def cell(name: str) -> Cell:
 
     >>> cell("gru.pytorch").count(m=8, n=16)
     1248
+    >>> print(cell("rnn.elman").text)
+    # The simple recurrent network, one bias
+    # source: named after Elman 1990, Finding Structure in Time, not read here; Keras' SimpleRNN
+    stores the same
+    <BLANKLINE>
+    h' = tanh(W @ x + U @ h + b)
+    <BLANKLINE>
+    >>> cell("gru.keras").title
+    "Keras' GRU with its default reset_after=True: reset after the product, two biases a gate"
     >>> cell("gru.torch")
     Traceback (most recent call last):
     gru_sym.lookup.UnknownCell: there is no cell gru.torch in the catalogue; did you mean

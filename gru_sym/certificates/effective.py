@@ -88,6 +88,15 @@ def effective_count(cell: Cell | Layer, **options: Any) -> EffectiveCount:
     >>> print(effective_count(cell("gru.pytorch"), m=8, n=16))
     1216 of 1248 parameters count (all sizes, from exact ranks at m = 1, n = 1; m = 1, n = 2)
 
+    A formula can have a condition, and a layer need not be proved for all sizes:
+
+    >>> from gru_sym import Cell, Layer
+    >>> low_rank = effective_count(Cell("h' = tanh(A @ (B @ x) + U @ h)"))
+    >>> low_rank.redundant, low_rank.condition
+    (k**2, 'k is at most Min(m, n)')
+    >>> print(effective_count(Layer(cell("gru.pytorch")), m=3, n=2, steps=3, observed="last"))
+    38 of 42 parameters count (at these sizes and this number of steps, 3, by exact rank)
+
     Parameters
     ----------
     cell : a cell, or a layer with a known number of layers.

@@ -88,6 +88,18 @@ def redundancy(cell: Cell) -> Redundancy:
     b_iz, b_hz  n          b_iz and b_hz occur only as their sum
     >>> found.count(), found.count(n=128, m=8)
     (2*n, 256)
+    >>> print(redundancy(cell("lstm.keras")))
+    no parameter is known to be redundant
+
+    Biases are not the only case:
+
+    >>> from gru_sym import Cell
+    >>> print(redundancy(Cell("h' = tanh(W @ x + V @ x + U @ h)")))
+    parameters  redundant  why
+    W, V        m*n        W and V occur only as their sum in front of the same data
+    >>> low_rank = redundancy(Cell("h' = tanh(A @ (B @ x) + U @ h)"))
+    >>> [(family.parameters, family.count) for family in low_rank.families]
+    [(('A', 'B'), k**2)]
 
     Raises `ValueError` for a cell with too many terms when multiplied out, or nested too deeply.
     """

@@ -43,7 +43,7 @@ class Routine:
 
 
 def generate(cell: Cell, library: str = "numpy") -> Routine:
-    """Turn the equations of a cell into functions of NumPy or PyTorch.
+    r"""Turn the equations of a cell into functions of NumPy or PyTorch.
 
     >>> import numpy as np
     >>> from gru_sym import Cell
@@ -54,6 +54,20 @@ def generate(cell: Cell, library: str = "numpy") -> Routine:
     ((5, 4, 2), (4, 2))
     >>> routine.step(parameters, np.zeros(3), np.ones(2)).round(4)
     array([0.7616, 0.7616])
+    >>> generate(Cell("c' = tanh(W @ x) + c\nh' = tanh(c')")).states  # as the step takes them
+    ('h', 'c')
+
+    The same in PyTorch, with gradients; and what does not fit is refused:
+
+    >>> import torch
+    >>> kernels = {"W": torch.ones(2, 3, requires_grad=True), "U": torch.eye(2)}
+    >>> generate(Cell("h' = tanh(W @ x + U @ h)"), "torch").step(
+    ...     kernels, torch.ones(3), torch.zeros(2)).sum().backward()
+    >>> kernels["W"].grad.shape
+    torch.Size([2, 3])
+    >>> routine.step({"W": np.ones((2, 4)), "U": np.eye(2)}, np.zeros(3), np.ones(2))
+    Traceback (most recent call last):
+    ValueError: x has shape (3,); expected (4,), as m is 4 in W
 
     Parameters and vectors are arrays of one floating-point dtype, with any batch axes in front of
     the features. A matrix of the equations is an array (rows, columns), a vector an array (size,).

@@ -16,13 +16,31 @@ TARGETS = (*LIBRARIES, "javascript")
 
 
 def source(cell: Cell, library: str = "numpy", *, checked: bool = True) -> Listing:
-    r"""The cell as a module for "numpy", "torch" or "javascript", to read or to paste.
+    r'''The cell as a module for "numpy", "torch" or "javascript", to read or to paste.
 
     >>> from gru_sym import Cell
     >>> text = source(Cell("h' = tanh(W @ x + U @ h + b)"))
     >>> print(text.function("sequence").loop())
     for t in range(x.shape[0]):
         h = np.tanh(h_x[t] + h @ U.T)
+        outputs.append(h)
+    >>> print(source(Cell("h' = tanh(W @ x + U @ h)"), "torch").function("step"))
+    def step(parameters, x, h):
+        """One step: the next state.
+    <BLANKLINE>
+        Shapes: x (..., m), h (..., n); parameters as in SHAPES.
+        """
+        W, U = check(parameters, x, {"h": h})
+        h = torch.tanh(x @ W.T + h @ U.T)
+        return h
+    >>> from gru_sym import cell
+    >>> print(source(cell("gru.pytorch"), "torch").function("sequence").loop())
+    for t in range(x.shape[0]):
+        r_h, z_h, n_h = torch.chunk(h @ kernels_h.T, 3, dim=-1)
+        r = torch.sigmoid(r_x[t] + r_h)
+        z = torch.sigmoid(z_x[t] + z_h)
+        n = torch.tanh(n_x[t] + r * (n_h + b_hn))
+        h = (1 - z) * n + z * h
         outputs.append(h)
     >>> print(source(Cell("h' = tanh(W @ x + U @ h + b)"), "javascript", checked=False).strip())
     // cell in JavaScript: one step.
@@ -48,7 +66,7 @@ def source(cell: Cell, library: str = "numpy", *, checked: bool = True) -> Listi
 
     Raises `ValueError` for another library, `CellError` for a cell with a matrix that is another
     one at each step.
-    """
+    '''
     if library == "javascript":
         return javascript_module(cell, checked)
     if library not in LIBRARIES:

@@ -65,6 +65,26 @@ def convert(
     >>> found.passage.verdict, bool(found.passage.proof)
     ('exact', True)
 
+    Equinox stores the sums of two of the three pairs of biases. Haiku's GRU applies the reset gate
+    before the product, so it cannot hold this function:
+
+    >>> {name: array.shape for name, array in convert(keras, "keras", "equinox").items()}
+    {'weight_ih': (9, 5), 'weight_hh': (9, 3), 'bias': (9,), 'bias_n': (3,)}
+    >>> convert(keras, "keras", "equinox").notes[0]
+    'summed, each sum rounded once in float64: b_r = b_ir + b_rr, b_z = b_iz + b_rz; the function
+    is the same, the parts cannot be told apart afterwards'
+    >>> convert(keras, "keras", "haiku")
+    Traceback (most recent call last):
+    gru_sym.conversion.converting.CannotConvert: GRU() of Haiku 0.0.17 has no place for
+    U_h and b_rh of GRU(reset_after=True, use_bias=True), gru.keras: it would be the same function
+    if they were exactly 0, and here the largest number in them is 1
+
+    A layer of a model, and a layer that has to be named:
+
+    >>> model = {f"encoder.{name}": array for name, array in found.items()} | {"out": np.ones(3)}
+    >>> convert(model, "pytorch", "onnx", layer="encoder")["B"].shape
+    (1, 18)
+
     Parameters
     ----------
     tensors : by their names; NumPy arrays, torch tensors or whatever is sliced as they are.

@@ -32,6 +32,39 @@ def explain(model: Any) -> Explanation:
     >>> explained.total, explained.effective, explained.layers[0].layer
     (90, 84, 'GRU(reset_after=True, use_bias=True)')
 
+    A module, with what is not recurrent:
+
+    >>> from torch import nn
+    >>> model = nn.Sequential(nn.Embedding(10, 8), nn.GRU(8, 16), nn.Linear(16, 3))
+    >>> print(explain(model))
+    PyTorch module: 1,379 parameters, 1,379 trainable, 1,347 effective
+    <BLANKLINE>
+    1: PyTorch GRU(bias=True)
+        m = 8, n = 16
+        gate  input kernel  bias  recurrent kernel  all
+        r     128           32    256               416
+        z     128           32    256               416
+        n     128           32    256               416
+        3*m*n + 3*n**2 + 6*n = 1,248
+        1,248 stored, 1,248 trainable, 1,216 effective (cell by cell)
+    <BLANKLINE>
+    the rest: 131
+        tensor    shape    count
+        0.weight  (10, 8)  80
+        2.weight  (3, 16)  48
+        2.bias    (3,)     3
+
+    Its state dict, in memory or saved, is the same:
+
+    >>> explain(model.state_dict()).total
+    1379
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     numpy.savez(f"{folder}/model.npz", **model.state_dict())
+    ...     saved = explain(f"{folder}/model.npz")
+    >>> [(layer.name, layer.count, layer.sizes) for layer in saved.layers]
+    [('1', 1248, {'m': 8, 'n': 16})]
+
     Parameters
     ----------
     model : a module of PyTorch, a state dict or another mapping of names to arrays, or the path of

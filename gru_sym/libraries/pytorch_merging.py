@@ -24,6 +24,12 @@ def merge_biases(module: nn.Module) -> dict[str, Tensor]:
     ['b_r_l0', 'b_z_l0', 'b_in_l0', 'b_hn_l0']
     >>> [name for name in merge_biases(nn.LSTM(8, 16)) if name.startswith("b")]
     ['b_i_l0', 'b_f_l0', 'b_g_l0', 'b_o_l0']
+    >>> layer = nn.GRU(8, 16)
+    >>> merged = merge_biases(layer)
+    >>> sum(p.numel() for p in layer.parameters()), sum(t.numel() for t in merged.values())
+    (1248, 1216)
+    >>> torch.equal(merged["b_r_l0"], (layer.bias_ih_l0 + layer.bias_hh_l0)[:16])
+    True
 
     The names are those of gru.merged, with the layer's suffix. A GRU's candidate keeps both of its
     biases. `unmerge_biases` gives a layer of the same function; a pre-activation moves by at most
