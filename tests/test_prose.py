@@ -168,7 +168,7 @@ DECLARED: dict[str, prose.Declared] = {
         "a reset-before layer of $3n$": "biases gru.dey_salem",
     },
     "book/claims.ipynb": {
-        'in Dey and Salem\'s paper the number "equals $3 \\times (n^2 + nm + n)$"': "count gru.dey_salem",
+        'paper the number "equals $3 \\times (n^2 + nm + n)$"': "count gru.dey_salem",
         "$W$ is an $n \\times m$ matrix, $U$": "shape gru.dey_salem W_z",
         "$U$ is an $n \\times n$ matrix": "shape gru.dey_salem U_z",
         'in PyTorch and Keras it "is given as $3 (n^2 + nm + 2n)$"': "count gru.pytorch",
