@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gru_sym.conversion.table import conversions
     from gru_sym.costs import cost
     from gru_sym.equivalence import equivalent
+    from gru_sym.explanation.counts import explain_count
     from gru_sym.explanation.explaining import explain
     from gru_sym.language.errors import CellError
     from gru_sym.layers import Layer
@@ -51,6 +52,7 @@ __all__ = [
     "effective_count",
     "equivalent",
     "explain",
+    "explain_count",
     "generate",
     "match",
     "merge_biases",
@@ -75,6 +77,7 @@ _LATER = {
     "effective_count": "gru_sym.certificates.effective",
     "equivalent": "gru_sym.equivalence",
     "explain": "gru_sym.explanation.explaining",
+    "explain_count": "gru_sym.explanation.counts",
     "generate": "gru_sym.codegen.routine",
     "match": "gru_sym.budgets",
     "merge_biases": "gru_sym.libraries.pytorch_merging",

@@ -1,25 +1,49 @@
-"""`explain`: which recurrent layers a model file has, and how many parameters."""
+"""`explain`: which recurrent layers a model file has; or which have a number of parameters."""
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 
-from gru_sym.cli.arguments import BadInput, Commands, add_json
+from gru_sym.cli.arguments import BadInput, Commands, Once, add_json, positive
 
 
 def add(commands: Commands) -> None:
     """What the command takes."""
-    command = commands.add_parser("explain", help="the recurrent layers of a model file")
-    command.add_argument(
-        "file", metavar="FILE", help="a .safetensors, .npz, .npy, .pt or .pth file; it is not run"
+    command = commands.add_parser(
+        "explain", help="the recurrent layers of a model file, or those that have so many"
     )
+    command.add_argument(
+        "file",
+        nargs="?",
+        metavar="FILE",
+        help="a file of weights (.safetensors, .pt, .npz, .h5, .keras, .onnx ...); it is not run",
+    )
+    command.add_argument(
+        "--count",
+        action=Once,
+        type=_number,
+        metavar="N",
+        help="instead of a file: the layers and sizes that have N parameters",
+    )
+    command.add_argument("-m", action=Once, type=positive, metavar="INPUT", help="with --count")
+    command.add_argument("-n", action=Once, type=positive, metavar="HIDDEN", help="with --count")
     add_json(command)
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> str:
-    """The layers of the file, the rest, and the total."""
+    """The layers of the file, the rest, and the total; or the layers that have a number."""
+    if (options.file is None) == (options.count is None):
+        raise BadInput("explain takes a FILE or --count N, one of them")
+    if options.count is not None:
+        from gru_sym.explanation.counts import explain_count
+
+        answer = explain_count(options.count, m=options.m, n=options.n)
+        return answer.json() if options.json else answer.text()
+    if options.m is not None or options.n is not None:
+        raise BadInput("-m and -n belong to --count; the sizes of a file are in it")
     from gru_sym.explanation.explaining import contents_of, explained
 
     limit = sys.get_int_max_str_digits()
@@ -32,3 +56,13 @@ def run(options: argparse.Namespace) -> str:
         sys.set_int_max_str_digits(limit)
     found = explained(contents)
     return found.json() if options.json else found.text()
+
+
+def _number(text: str) -> int:
+    """A number of parameters, also as summaries print it: 197,120 or 197_120."""
+    try:
+        return positive(re.sub(r"(?<=\d)[,_](?=\d{3}(?!\d))", "", text))
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"a number of parameters is a positive whole number, such as 197120, not {text!r}"
+        ) from None
