@@ -24,6 +24,8 @@ import book_rules
 import pytest
 import yaml
 
+from gru_sym import catalogue
+
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 
 pytestmark = pytest.mark.site
@@ -208,6 +210,57 @@ def test_page_fits_a_phone(browser, url: str, page: str):
     found = browser.execute_script(TOO_WIDE)
     assert not found["wide"]
     assert found["page"] <= found["width"]
+
+
+CUT_OFF = """
+const named = new RegExp(
+  '^(all parameters|count|effective|in numbers|numbers|parameters|total|verdict)$');
+const cut = [];
+for (const table of document.querySelectorAll('article table')) {
+  let box = table.parentElement;
+  while (box && getComputedStyle(box).overflowX !== 'auto') box = box.parentElement;
+  const edge = Math.min(window.innerWidth, box ? box.getBoundingClientRect().right : Infinity);
+  for (const head of table.querySelectorAll('th')) {
+    const place = head.getBoundingClientRect();
+    const name = head.textContent.trim();
+    if (place.width && named.test(name) && place.right > edge + 1)
+      cut.push(`${name} ends at ${Math.round(place.right)}, the box at ${Math.round(edge)}`);
+  }
+}
+const clipped = [...document.querySelectorAll('article .cell_output pre')].filter(
+  e => e.scrollWidth > e.clientWidth + 1);
+return {cut: cut, clipped: clipped.map(e => e.textContent)};
+"""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_answers_are_not_cut_on_a_phone(browser, url: str, page: str):
+    """The column that one has come for is seen at once, and nothing that is printed is clipped."""
+    visit(browser, url + page, width=PHONE_WIDTH)
+    found = browser.execute_script(CUT_OFF)
+    assert not found["cut"]
+    assert not found["clipped"]
+
+
+PLACES = {
+    "book/claims.html": [f"C{i}" for i in range(1, 12)] + [f"claim-c{i}" for i in range(1, 12)],
+    "book/catalogue.html": [re.sub("[._]", "-", name) for name in catalogue],
+}
+"""Addresses that others may have linked to: #C7, #gru-pytorch."""
+
+
+@pytest.mark.parametrize("page", PLACES)
+def test_places_that_others_link_to_stay(site: Path, page: str):
+    assert not set(PLACES[page]) - anchors(site / page).targets
+
+
+def test_a_cell_has_a_heading_that_links_to_itself(browser, url: str):
+    visit(browser, url + "book/catalogue.html#lstm-pytorch")
+    heading = browser.execute_script("""
+      const found = document.getElementById('lstm-pytorch').closest('h3');
+      return [found.textContent, found.querySelector('a.headerlink').getAttribute('href')];
+    """)
+    assert heading == ["PyTorch’s nn.LSTM and nn.LSTMCell#", "#lstm-pytorch"]
 
 
 POOR_CONTRAST = """
