@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
+from io import StringIO
 from typing import Any
 
 import sympy as sp
@@ -53,6 +55,20 @@ class Table:
         lines = [self.headers, ["---"] * len(self.headers)]
         lines.extend([_markdown(entry) for entry in row] for row in self.rows)
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawing that notebooks show, with the text that stands for it."""
+
+    svg: str
+    alt: str
+
+    def _repr_html_(self) -> str:
+        return self.svg
+
+    def __repr__(self) -> str:
+        return self.alt
 
 
 def _markdown(entry: object) -> str:
@@ -123,6 +139,24 @@ def _monomial(coefficient: int, names: Sequence[str], powers: Sequence[int]) -> 
     if coefficient != 1 or not parts:
         parts.insert(0, str(coefficient))
     return ("" if all(len(name) == 1 for name in names) else "·").join(parts)
+
+
+def drawing(figure: Any, alt: str) -> Drawing:
+    """A matplotlib figure as a drawing in the page: its black is the colour of the page's text.
+
+    Its ground is the page's, so it fits a light and a dark page; `alt` is read aloud.
+    """
+    import matplotlib.pyplot as plt
+
+    file = StringIO()
+    with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": alt}):
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    plt.close(figure)
+    rest = file.getvalue().split("<svg", 1)[1].replace("#000000", "currentColor")
+    name = f'class="theme-aware" role="img" aria-label="{escape(alt)}"'
+    return Drawing(
+        f'<svg {name} style="max-width: 100%; height: auto; fill: currentColor"{rest}', alt
+    )
 
 
 def parameter_table(cell: Cell) -> Table:

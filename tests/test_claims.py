@@ -13,7 +13,7 @@ import sympy as sp
 import torch
 from cells import random_arrays, run_text
 
-from gru_sym import Cell, cell, source
+from gru_sym import Cell, cell, match, source
 from gru_sym.codegen import schedule
 from gru_sym.libraries.pytorch_comparison import compare
 from gru_sym.records import conclusion_table, full_records
@@ -314,6 +314,29 @@ def test_c10_more_parameters_can_add_no_function():
 def test_c11_one_model_has_several_counts():
     counts = {cell(name).count(**SIZES) for name in ("gru.pytorch", "gru.merged", "gru.flux")}
     assert len(counts) == 3
+
+
+@pytest.mark.parametrize(("size_in", "hidden"), [(1, 1), (128, 256), (7, 3)])
+def test_c11_three_to_four_in_pytorch_alone(size_in, hidden):
+    """Built layers of PyTorch; Keras' and Flax' counts from their tensors' shapes."""
+    gru, lstm = (numbers_in(kind(size_in, hidden)) for kind in (torch.nn.GRU, torch.nn.LSTM))
+    weights = hidden * (size_in + hidden)
+    assert 4 * gru == 3 * lstm
+    for biases, name in ((6, "gru.keras"), (4, "gru.merged")):
+        stored = cell(name).count(m=size_in, n=hidden)
+        assert stored == 3 * weights + biases * hidden
+        assert 4 * stored - 3 * (4 * weights + 4 * hidden) == (4 * biases - 12) * hidden > 0
+
+
+def test_c11_the_equal_lstm_depends_on_whose_count_it_is():
+    """The largest LSTM with no more parameters than a GRU of 256 on 128 numbers."""
+    budget = numbers_in(torch.nn.GRU(128, 256))
+    fits = [numbers_in(torch.nn.LSTM(128, size)) <= budget for size in (214, 215)]
+    assert fits == [True, False]
+    keras = 3 * 256 * (128 + 256) + 6 * 256
+    assert [4 * size * (128 + size + 1) <= keras for size in (215, 216)] == [True, False]
+    for gru, lstm, size in (("gru.pytorch", "lstm.pytorch", 214), ("gru.keras", "lstm.keras", 215)):
+        assert match(cell(lstm), cell(gru), m=128, n=256).n == size
 
 
 def test_a_changed_equation_is_noticed():

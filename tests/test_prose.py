@@ -111,6 +111,9 @@ DECLARED: dict[str, prose.Declared] = {
         "Dey and Salem's $3(n^2 + nm + n)$": "count gru.dey_salem",
         "It reports $3(n^2 + nm + 2n)$ for PyTorch and Keras": "count gru.pytorch",
     },
+    "book/gru_against_lstm.ipynb": {
+        "Flax keeps as many biases for both layers, $4n$": "biases gru.merged",
+    },
     "book/libraries.ipynb": {
         "how many biases they keep (0, 3n, 4n or 6n)": LIBRARIES,
     },
