@@ -138,8 +138,8 @@ DECLARED: dict[str, prose.Declared] = {
         "The two factors together have $k(n + m)$ entries": "two-factors",
     },
     "book/equations_to_code.ipynb": {
-        "`gru.answer` has $6n$ biases": "biases gru.answer",
-        "`gru.flux` has $3n$ and one": "biases gru.flux",
+        "the answer's GRU has $6n$ biases": "biases gru.answer",
+        "Flux's has $3n$ biases": "biases gru.flux",
         "Both loops multiply $3n^2$ numbers": "recurrent gru.pytorch",
     },
     "book/numpy_against_pytorch.ipynb": {
@@ -151,13 +151,14 @@ DECLARED: dict[str, prose.Declared] = {
         "with $3n$ some functions are missing": "biases gru.flux",
     },
     "book/redundancy.ipynb": {
+        "PyTorch's GRU stores $6n$ biases; $4n$ of": f"biases gru.pytorch, {COUNT_IN_PYTORCH}",
+        "The other $2n$ change no function": "redundant gru.pytorch",
         "of their $6n$ biases $3n$ are redundant": "biases gru.answer, redundant gru.answer",
         "there $2n$ are redundant and $4n$ count": f"redundant gru.pytorch, {COUNT_IN_PYTORCH}",
         "none of the $3(n^2 + nm) + 4n$ parameters is redundant": "effective gru.merged",
         "`GRUv3` stores $n^2$ numbers that nothing reads": "entries gru.flux W_hn",
         "store the $4n$ of a GRU": "biases gru.merged",
         "one bias of each pair, $4n$ in all": "redundant lstm.pytorch",
-        "`gru.flux` has $3n$ biases": "biases gru.flux",
         "both have $3(n^2 + nm + n)$ parameters": "count gru.flux",
     },
     "book/training.ipynb": {
