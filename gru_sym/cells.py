@@ -213,7 +213,7 @@ class Cell:
 
     @cached_property
     def equations(self) -> tuple[sp.Eq, ...]:
-        """The equations in SymPy, as written: `MatrixSymbol`s, `HadamardProduct`, `applyfunc`.
+        """The equations in SymPy, as written: `MatrixSymbol`, `HadamardProduct`, `applyfunc`.
 
         >>> Cell("h' = tanh(W @ x)").equations[0].lhs.shape
         (n, 1)

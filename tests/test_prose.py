@@ -22,7 +22,13 @@ from gru_sym.certificates import EffectiveCount
 ROOT = Path(__file__).parent.parent
 BOOK = ROOT / "book"
 m, n, D = sp.symbols("m n D")
-FILES = [ROOT / "README.md", *sorted(BOOK.glob("*.ipynb")), *sorted(BOOK.glob("*.md"))]
+WORDS = "book/_ext/lean_site/pages.yml"  # titles and descriptions, for search engines
+FILES = [
+    ROOT / "README.md",
+    *sorted(BOOK.glob("*.ipynb")),
+    *sorted(BOOK.glob("*.md")),
+    ROOT / WORDS,
+]
 PAGES = [path.relative_to(ROOT).as_posix() for path in FILES]
 SOURCES = "\n".join(
     (ROOT / name).read_text(encoding="utf-8")
@@ -114,6 +120,11 @@ DECLARED: dict[str, prose.Declared] = {
     "book/gru_against_lstm.ipynb": {
         "Flax keeps as many biases for both layers, $4n$": "biases gru.merged",
     },
+    WORDS: {
+        "3(n² + nm) weights plus 0, 3n, 4n or 6n biases": f"weights gru.pytorch, {LIBRARIES}",
+        "GRU and LSTM parameter count, derived: 3(n² + nm + n)": "count gru.dey_salem",
+        "GRU stores 6n biases, of which 4n count": f"biases gru.pytorch, {COUNT_IN_PYTORCH}",
+    },
     "book/libraries.ipynb": {
         "how many biases they keep (0, 3n, 4n or 6n)": LIBRARIES,
     },
@@ -199,7 +210,7 @@ GIVEN = {
 @cache
 def parts(name: str) -> list[tuple[str, str]]:
     """The texts of a page, each with the code beside it."""
-    if name.endswith(".md"):
+    if not name.endswith(".ipynb"):
         markdown = (ROOT / name).read_text(encoding="utf-8")
         return [(markdown, prose.split_blocks(markdown)[1])]
     return prose.parts_of(nbformat.read(ROOT / name, as_version=4))
@@ -264,6 +275,8 @@ CHANGES = [
     ("book/index.ipynb", "and $4n$ of them", "and $3n$ of them"),
     ("book/index.ipynb", "$n \\times m$ matrix", "$m \\times n$ matrix"),
     ("book/index.ipynb", "GRU(128, 256)", "GRU(128, 265)"),
+    (WORDS, "of which 4n count", "of which 3n count"),
+    (WORDS, "3(n² + nm) weights", "4(n² + nm) weights"),
     ("README.md", "has 3(n² + nm) weights", "has 5(n² + nm) weights"),
     ("README.md", "Sizes have any length", "The 6 n sizes have any length"),
     ("README.md", "Python 3.11", "Python 3.10"),

@@ -19,8 +19,8 @@ BROWSERS = ("google-chrome", "chromium", "chromium-browser")
 SCREENS = {"first-page": (1366, 768), "phone": (390, 844)}
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")
 READY = """
-const done = arguments[0], typeset = window.MathJax?.startup.promise ?? Promise.resolve();
-typeset.then(() => document.fonts.ready).then(() => setTimeout(done, 300));
+const done = arguments[0];
+document.fonts.ready.then(() => setTimeout(done, 300));
 """
 
 

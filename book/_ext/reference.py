@@ -44,14 +44,18 @@ def _docstring(
     for at, line in enumerate(lines):
         if line in SECTIONS and lines[at + 1 : at + 2] == ["-" * len(line)]:
             section = line
-        is_text = line and not line.startswith((" ", "-")) and line != section
-        if section in SECTIONS - {"Returns"} and is_text:
-            if entry := ENTRY.fullmatch(line):
-                found += [entry["names"], f"    {entry['text']}"]
+            if line == "Returns":  # whose first line napoleon takes for a type
+                found += ["", "", ":returns:"]
                 continue
-            found += ["", ""]
-            section = ""
-        found.append(line)
+        elif section == "Returns" and line and line[0] not in " -":
+            line = f"    {line}"
+        elif section and line and line[0] not in " -":
+            entry = ENTRY.fullmatch(line)
+            section = section if entry else ""
+            found += [entry["names"], f"    {entry['text']}"] if entry else ["", "", line]
+            continue
+        if not (section == "Returns" and line == "-" * len(section)):
+            found.append(line)
     lines[:] = found
 
 
