@@ -282,7 +282,7 @@ CHANGES = [
     ("README.md", "Python 3.11", "Python 3.10"),
     ("book/counting.ipynb", "$m = 8$ and", "$m = 9$ and"),
     ("book/counting.ipynb", "TensorFlow 1.5", "TensorFlow 1.7"),
-    ("book/counting.ipynb", "input has $Dn$", "input has $2Dn$"),
+    ("book/counting.ipynb", "$Dn$ entries", "$2Dn$ entries"),
     ("book/claims.ipynb", "$3n$ of the $6n$ biases", "$6n$ of the $3n$ biases"),
     ("book/training.ipynb", "$\\sigma(40)$", "$\\sigma(50)$"),
     ("book/training.ipynb", "at least $10^8$ times", "at least $10^9$ times"),
