@@ -7,6 +7,8 @@
 const given = new Promise((resolve) => {
   self.onmessage = ({ data }) => resolve(data);
 });
+const LIBRARY = "/lib/python313.zip";
+const EMPTY_ZIP = "data:application/zip;base64,UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==";
 const KEPT = "https://gru-live.invalid/snapshot"; // a name in the store, never asked for
 
 // A memory with a fault in it would not fail but hang.
@@ -36,12 +38,19 @@ async function start(init) {
   const snapshot = await restored(init);
   const python = await loadPyodide({
     indexURL: "https://gru-live.invalid/",
-    stdLibURL: init.files["python.zip"],
+    // What the memory holds is imported already; the rest comes after the first answer.
+    stdLibURL: snapshot ? EMPTY_ZIP : init.files["python.zip"],
     lockFileContents: init.lock,
     ...(snapshot ? { _loadSnapshot: snapshot } : { _makeSnapshot: true }),
   });
   if (snapshot) python.runPython("import random; random.seed()");
   return [python, snapshot !== null];
+}
+
+async function complete(python, init) {
+  const library = await (await fetch(init.files["python.zip"])).arrayBuffer();
+  python.FS.writeFile(LIBRARY, new Uint8Array(library));
+  python.runPython("import importlib; importlib.invalidate_caches()");
 }
 
 // The memory as it is now, for the next visit. Whatever fails, the next visit starts as this one did.
@@ -76,14 +85,29 @@ async function main() {
       reply.destroy();
     }
   };
-  answer(JSON.stringify({ ask: "answer", text: "h' = tanh(W @ x + U @ h + b)", sizes: {} }));
+  let whole = !known;
+  const completed = async () => {
+    if (whole) return;
+    whole = true;
+    await complete(python, init);
+  };
   let waiting = known ? null : setTimeout(() => keep(python, init.version), 3000);
-  self.onmessage = ({ data: { id, request } }) => {
+  const recorded = async (request) => {
     try {
-      postMessage({ id, record: typeset(JSON.parse(answer(request))) });
+      return typeset(JSON.parse(answer(request)));
+    } catch (error) {
+      if (whole) throw error;
+      await completed(); // perhaps a module that was not imported when the memory was kept
+      return typeset(JSON.parse(answer(request)));
+    }
+  };
+  self.onmessage = async ({ data: { id, request } }) => {
+    try {
+      postMessage({ id, record: await recorded(request) });
     } catch (error) {
       postMessage({ id, fault: String(error.message ?? error).trim().split("\n").pop() });
     }
+    completed().catch(() => null);
     if (waiting !== null) {
       clearTimeout(waiting);
       waiting = setTimeout(() => ((waiting = null), keep(python, init.version)), 3000);
