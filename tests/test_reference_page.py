@@ -15,7 +15,7 @@ from gru_sym.cli.arguments import HelpAsked
 from gru_sym.cli.main import COMMANDS, _parser, main
 
 PAGE = (Path(__file__).parent.parent / "book" / "reference.md").read_text(encoding="utf-8")
-ROWS = re.findall(r"^# (.+)\n\$ python -m gru_sym (.+)$", PAGE, re.MULTILINE)
+ROWS = re.findall(r"^# (.+)\npython -m gru_sym (.+)$", PAGE, re.MULTILINE)
 """What a command does, and an example of it."""
 VERBS = (
     "Cell Layer cell effective_count redundancy equivalent source generate budget match cost "
