@@ -85,6 +85,7 @@ def test_modules_that_keep_their_weights_otherwise():
     assert explain(nn.GRU(65536, 65536, device="meta")).total == 25_770_196_992
     normed = nn.utils.parametrizations.weight_norm(nn.GRU(5, 3), "weight_hh_l0")
     assert (explain(normed).total, explain(normed).layers[0].count) == (99, 90)
+    assert "more than the formula: weight normalisation" in explain(normed).text()
     frozen = nn.Sequential(nn.GRU(5, 3), nn.Linear(3, 2)).requires_grad_(False)
     frozen[1].requires_grad_(True)
     assert (explain(frozen).total, explain(frozen).trainable) == (98, 8)
@@ -95,6 +96,14 @@ def test_quantised_layer_is_no_zero():
     model = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.GRU(128, 256)), {nn.GRU})
     assert sum(p.numel() for p in model.parameters()) == 0
     assert explain(model).total == explain(model).layers[0].count == 296_448
+
+
+def test_statistics_of_batch_normalisation_are_no_parameters():
+    model = nn.Sequential(nn.GRU(5, 3), nn.BatchNorm1d(3))
+    for what in (model, model.state_dict()):
+        assert explain(what).total == sum(p.numel() for p in model.parameters())
+    told = explain(model.state_dict()).text()
+    assert "not counted: 7 (statistics of batch normalisation)" in told
 
 
 def test_tied_tensors_count_once(tmp_path):

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from textwrap import wrap
 from typing import Any
 
 from gru_sym.explanation.contents import Tensor, distinct
@@ -131,6 +132,13 @@ class ExplainedLayer:
         trained = "" if self.trainable is None else f", {self.trainable:,} trainable"
         counts = "" if self.effective is None else f", {self.effective:,} effective (cell by cell)"
         lines.append(f"    {self.stored:,} stored{trained}{counts}")
+        if self.stored > self.count:
+            lines.append(
+                "    more than the formula: weight normalisation or pruning keeps a kernel"
+            )
+            lines.append("    in two tensors")
+        elif self.stored < self.count:
+            lines.append("    fewer than the formula: some of its tensors are one")
         lines += [f"    fits as well: {other}" for other in self.also[:6]]
         if len(self.also) > 6:
             lines.append(f"    and {len(self.also) - 6} more")
@@ -226,7 +234,7 @@ class Explanation:
         lines += [f"counted once: {' = '.join(names)}" for names in self.tied]
         for what, count in self._not_counted().items():
             lines.append(f"not counted: {count:,} ({what})")
-        return "\n".join([*lines, *self.notes])
+        return "\n".join([*lines, *(line for note in self.notes for line in wrap(note, 80))])
 
     def _not_counted(self) -> dict[str, int]:
         found: dict[str, int] = {}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gru_sym.explanation import numpy_files, safetensors, torch_files
+from gru_sym.explanation import hdf5_files, numpy_files, onnx_files, safetensors, torch_files
 from gru_sym.explanation.contents import Contents, FileError
 from gru_sym.explanation.explained import ExplainedLayer, Explanation
 from gru_sym.explanation.recognition import find
@@ -19,8 +20,15 @@ READERS = {
     ".npy": numpy_files.read_npy,
     ".pt": torch_files.read,
     ".pth": torch_files.read,
+    ".h5": hdf5_files.read_hdf5,
+    ".hdf5": hdf5_files.read_hdf5,
+    ".keras": hdf5_files.read_keras,
+    ".onnx": onnx_files.read,
 }
 """By the end of a file's name what reads it."""
+
+STATISTICS = re.compile(r"(?:.*[./])?(?:running_mean|running_var|num_batches_tracked)")
+"""What batch normalisation in PyTorch keeps beside its parameters, as a state dict names it."""
 
 
 def explain(model: Any) -> Explanation:
@@ -68,7 +76,7 @@ def explain(model: Any) -> Explanation:
     Parameters
     ----------
     model : a module of PyTorch, a state dict or another mapping of names to arrays, or the path of
-        a file: .safetensors, .npz, .npy, .pt, .pth. Of a file the headers alone are read, nothing
+        a file, which ends as `READERS` says. Of a file the headers alone are read, nothing
         in it is executed and nothing outside it is opened. A module is left as it was.
 
     Raises
@@ -82,11 +90,12 @@ def explain(model: Any) -> Explanation:
 def explained(contents: Contents) -> Explanation:
     """The explanation of what a reader found."""
     layers, rest = find(contents)
+    statistics = [tensor for tensor in rest if STATISTICS.fullmatch(tensor.name)]
     return Explanation(
         contents.kind,
         tuple(map(ExplainedLayer, layers)),
-        tuple(rest),
-        tuple(contents.left_out),
+        tuple(tensor for tensor in rest if tensor not in statistics),
+        (*contents.left_out, *((t, "statistics of batch normalisation") for t in statistics)),
         tuple(contents.notes),
     )
 
@@ -122,7 +131,7 @@ def read(file: BinaryIO, name: str) -> Contents:
 
     Raises `FileError`.
     """
-    reader = READERS[Path(name).suffix.lower()]
+    reader: Callable[[BinaryIO, int], Contents] = READERS[Path(name).suffix.lower()]
     size = file.seek(0, os.SEEK_END)
     head = (file.seek(0), file.read(len(torch_files.LEGACY)))[1]
     file.seek(0)

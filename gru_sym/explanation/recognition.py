@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from gru_sym.explanation.contents import Contents, Given, Tensor
@@ -105,9 +105,8 @@ def _given(given: Given, pool: Mapping[str, Tensor], wrapped: Mapping[str, str])
     start = f"{given.prefix}." if given.prefix else ""
     options = dict(given.options)
     levels, both = options.pop("num_layers", 1), bool(options.pop("bidirectional", False))
-    for form in forms(given.library):
-        if form.layer != given.layer:
-            continue
+    own_forms = [form for form in forms(given.library) if form.layer == given.layer]
+    for form in (*own_forms, *(replace(form, biases=False) for form in own_forms if form.biases)):
         sizes: dict[str, int] = {}
         for name, value in options.items():
             own = form.options.get(name)
@@ -120,6 +119,13 @@ def _given(given: Given, pool: Mapping[str, Tensor], wrapped: Mapping[str, str])
             names = {start + name for name in stored.tensors}
             tensors = tuple(pool[n] for n in pool if wrapped[n] in names)
             if {wrapped[tensor.name] for tensor in tensors} == names:
+                if sizes.keys() < {*stored.layer.size_names}:
+                    shapes = {wrapped[t.name].removeprefix(start): t.shape for t in tensors}
+                    known = fit(axes_of(stored_layer(form, levels, both, ())), shapes)
+                    if known is None or not sizes.items() <= known.items():
+                        continue
+                    order = tuple((size, known[size]) for size in stored.layer.size_names)
+                    stored = stored_layer(form, levels, both, order)
                 return Found(given.prefix, (Fit(given.library, stored),), tensors, "the model")
     return None
 
