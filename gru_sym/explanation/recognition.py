@@ -54,6 +54,8 @@ def find(contents: Contents) -> tuple[list[Found], list[Tensor]]:
     wrapped = _unwrapped(contents.tensors)
     found = [f for given in contents.given if (f := _given(given, pool, wrapped))]
     _take(pool, found)
+    if not pool:  # no need of the other libraries' layouts
+        return found, []
     named = _by_names(pool, wrapped)
     _take(pool, named)
     shaped = _by_shapes(list(pool.values()))
