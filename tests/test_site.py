@@ -214,7 +214,7 @@ def test_page_fits_a_phone(browser, url: str, page: str):
 
 CUT_OFF = """
 const named = new RegExp(
-  '^(all parameters|count|effective|in numbers|numbers|parameters|total|verdict)$');
+  '^(all parameters|count|in numbers|numbers|parameters|total|verdict)$');
 const cut = [];
 for (const table of document.querySelectorAll('article table')) {
   let box = table.parentElement;
