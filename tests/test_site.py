@@ -24,6 +24,7 @@ import book_rules
 import pytest
 import yaml
 
+import gru_sym
 from gru_sym import catalogue
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
@@ -245,8 +246,9 @@ def test_answers_are_not_cut_on_a_phone(browser, url: str, page: str):
 PLACES = {
     "book/claims.html": [f"C{i}" for i in range(1, 12)] + [f"claim-c{i}" for i in range(1, 12)],
     "book/catalogue.html": [re.sub("[._]", "-", name) for name in catalogue],
+    "book/reference.html": [*(f"gru_sym.{name}" for name in gru_sym.__all__), "reference-commands"],
 }
-"""Addresses that others may have linked to: #C7, #gru-pytorch."""
+"""Addresses that others may have linked to: #C7, #gru-pytorch, #gru_sym.Cell."""
 
 
 @pytest.mark.parametrize("page", PLACES)
