@@ -68,6 +68,11 @@ def doubled(a: Arrays) -> np.ndarray:
     return let_in(a, z, before(a, r, "W_h", "U_h", "b_hW", "b_hU"))
 
 
+def onnx(a: Arrays) -> np.ndarray:
+    z, r = (sigma(affine(a, f"W_{g}", f"R_{g}", f"Wb_{g}", f"Rb_{g}")) for g in "zr")
+    return keep(a, z, before(a, r, "W_h", "R_h", "Wb_h", "Rb_h"))
+
+
 def keras(a: Arrays) -> np.ndarray:
     z, r = (sigma(affine(a, f"W_{g}", f"U_{g}", f"b_i{g}", f"b_r{g}")) for g in "zr")
     return keep(a, z, after(a, r, "W_h", "U_h", "b_ih", "b_rh"))
@@ -166,6 +171,7 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
     "gru.dey_salem_2": lambda a: dey_salem(a, *(a[f"U_{g}"] @ a["h"] for g in "zr")),
     "gru.dey_salem_3": lambda a: dey_salem(a, a["b_z"], a["b_r"]),
     "gru.answer": doubled,
+    "gru.onnx": onnx,
     "gru.keras": keras,
     "gru.keras_reset_before": lambda a: keep(
         a,
