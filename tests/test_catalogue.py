@@ -29,15 +29,33 @@ FORMULAS = {
     "gru.onnx": 3 * block + 3 * n,
     "gru.merged": 3 * (n**2 + n * m) + 4 * n,
     "gru.flux": 3 * block,
+    "gru.mut1": 4 * n**2 + 3 * n,  # m = n
+    "gru.mut2": 5 * n**2 + 3 * n,  # m = n
+    "gru.mut3": 3 * block,
     "minimal.mgu_flax": 2 * block + n,
+    "minimal.mgu": 2 * block,
+    "minimal.mingru": 2 * (n * m + n),
+    "minimal.ugrnn": 2 * block,
+    "minimal.ligru": 2 * block,
+    "minimal.janet": 2 * block,
+    "minimal.ran": 2 * block + n * m + n,
+    "minimal.sru": 3 * n**2 + 4 * n,  # m = n
+    "minimal.cfn": 2 * block + n * m,
     "lstm.textbook": 4 * block,
     "lstm.pytorch": 4 * block + 4 * n,
     "lstm.keras": 4 * block,
     "lstm.cifg": 3 * block,
     "lstm.peephole": 4 * block + 3 * n,
     "lstm.projected": 4 * n * m + 4 * n * p + 8 * n + p * n,
+    "lstm.nig": 3 * block + 2 * n,
+    "lstm.nfg": 3 * block + 2 * n,
+    "lstm.nog": 3 * block + 2 * n,
+    "lstm.niaf": 4 * block + 3 * n,
+    "lstm.noaf": 4 * block + 3 * n,
     "rnn.elman": block,
     "rnn.pytorch": block + n,
+    "rnn.indrnn": n * m + 2 * n,
+    "rnn.cornn": block + n**2,
 }
 """Written by hand from the papers and sources, independently of the texts."""
 
@@ -66,6 +84,9 @@ RESET_BEFORE = [
     "gru.onnx",
     "gru.keras_reset_before",
     "gru.keras_hard_sigmoid",
+    "gru.mut1",
+    "gru.mut2",
+    "gru.mut3",
 ]
 RESET_AFTER = ["gru.pytorch", "gru.keras", "gru.merged", "gru.flux", "gru.cho2014_v1"]
 
@@ -95,7 +116,10 @@ def test_unknown_ids_suggest_the_nearest():
         ("gru.lux", "there are gru.answer, "),
         ("gru.flax", "gru.pytorch, and of flax minimal.mgu_flax"),
         ("gru.dey_salem_4", "there are gru.answer, "),
-        ("rnn.keras", "there are rnn.elman, rnn.pytorch, and of keras gru.keras, gru.keras_"),
+        (
+            "rnn.keras",
+            "there are rnn.cornn, rnn.elman, rnn.indrnn, rnn.pytorch, and of keras gru.keras",
+        ),
         ("crnn.pytorch", "of pytorch there are gru.pytorch, lstm.pytorch, rnn.pytorch"),
         ("keras", "of keras there are gru.keras, gru.keras_"),
         ("nope", "there are gru.answer, "),

@@ -68,6 +68,11 @@ def doubled(a: Arrays) -> np.ndarray:
     return let_in(a, z, before(a, r, "W_h", "U_h", "b_hW", "b_hU"))
 
 
+def onnx(a: Arrays) -> np.ndarray:
+    z, r = (sigma(affine(a, f"W_{g}", f"R_{g}", f"Wb_{g}", f"Rb_{g}")) for g in "zr")
+    return keep(a, z, before(a, r, "W_h", "R_h", "Wb_h", "Rb_h"))
+
+
 def keras(a: Arrays) -> np.ndarray:
     z, r = (sigma(affine(a, f"W_{g}", f"U_{g}", f"b_i{g}", f"b_r{g}")) for g in "zr")
     return keep(a, z, after(a, r, "W_h", "U_h", "b_ih", "b_rh"))
@@ -86,6 +91,54 @@ def merged(a: Arrays, outside: str, inside: str) -> np.ndarray:
 def mgu(a: Arrays) -> np.ndarray:
     f = sigma(affine(a, "W_if", "W_hf", "b_f"))
     return keep(a, f, after(a, f, "W_in", "W_hn", "b_in", "b_hn"))
+
+
+def mutated(a: Arrays, z: np.ndarray, r: np.ndarray, of_x: np.ndarray) -> np.ndarray:
+    """Jozefowicz et al.'s: gates by their arguments, and what the candidate has of the input."""
+    candidate = tanh(of_x + a["U_h"] @ (sigma(r) * a["h"]) + a["b_h"])
+    return let_in(a, sigma(z), candidate)
+
+
+def minimal_mgu(a: Arrays) -> np.ndarray:
+    f = sigma(affine(a, "W_f", "U_f", "b_f"))
+    return let_in(a, f, before(a, f, "W_h", "U_h", "b_h"))
+
+
+def janet(a: Arrays) -> np.ndarray:
+    s, candidate = affine(a, "W_f", "U_f", "b_f"), tanh(affine(a, "W_h", "U_h", "b_h"))
+    return a["h"] / (1 + np.exp(-s)) + candidate / (1 + np.exp(s - 1))
+
+
+def additive(a: Arrays) -> np.ndarray:
+    i, f = (sigma(affine(a, f"W_{k}", f"U_{k}", f"b_{k}")) for k in "if")
+    return tanh(f * a["c"] + i * (a["W_c"] @ a["x"] + a["b_c"]))
+
+
+def simple(a: Arrays) -> np.ndarray:
+    f, r = (sigma(a[f"W_{k}"] @ a["x"] + a[f"v_{k}"] * a["c"] + a[f"b_{k}"]) for k in "fr")
+    memory = f * a["c"] + (1 - f) * (a["W"] @ a["x"])
+    return r * memory + (1 - r) * a["x"]
+
+
+def chaos_free(a: Arrays) -> np.ndarray:
+    theta, eta = (sigma(affine(a, f"W_{k}", f"U_{k}", f"b_{k}")) for k in "te")
+    return theta * tanh(a["h"]) + eta * tanh(a["W"] @ a["x"])
+
+
+def oscillators(a: Arrays) -> np.ndarray:
+    force = tanh(affine(a, "W", "U", "b") + a["V"] @ a["v"])
+    return a["h"] + 0.042 * (a["v"] + 0.042 * (force - 2.7 * a["h"] - 4.7 * a["v"]))
+
+
+def greff(a: Arrays, without: str = "") -> np.ndarray:
+    """The vanilla LSTM with one part left out, by Greff et al.'s letters."""
+    old, one = a["c"], np.ones_like(a["c"])
+    u = {k: affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "ifgo" if f"W_{k}" in a}
+    i = one if without == "NIG" else sigma(u["i"] + a["p_i"] * old)
+    f = one if without == "NFG" else sigma(u["f"] + a["p_f"] * old)
+    new = f * old + i * (u["g"] if without == "NIAF" else tanh(u["g"]))
+    o = one if without == "NOG" else sigma(u["o"] + a["p_o"] * new)
+    return o * (new if without == "NOAF" else tanh(new))
 
 
 def lstm(i: np.ndarray, f: np.ndarray, g: np.ndarray, o: np.ndarray, a: Arrays) -> np.ndarray:
@@ -118,6 +171,7 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
     "gru.dey_salem_2": lambda a: dey_salem(a, *(a[f"U_{g}"] @ a["h"] for g in "zr")),
     "gru.dey_salem_3": lambda a: dey_salem(a, a["b_z"], a["b_r"]),
     "gru.answer": doubled,
+    "gru.onnx": onnx,
     "gru.keras": keras,
     "gru.keras_reset_before": lambda a: keep(
         a,
@@ -132,15 +186,53 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
     "gru.pytorch": pytorch,
     "gru.merged": lambda a: merged(a, "b_in", "b_hn"),
     "gru.flux": lambda a: merged(a, "b_n", ""),
+    "gru.mut1": lambda a: mutated(
+        a, a["W_z"] @ a["x"] + a["b_z"], affine(a, "W_r", "U_r", "b_r"), tanh(a["x"])
+    ),
+    "gru.mut2": lambda a: mutated(
+        a,
+        affine(a, "W_z", "U_z", "b_z"),
+        a["x"] + a["U_r"] @ a["h"] + a["b_r"],
+        a["W_h"] @ a["x"],
+    ),
+    "gru.mut3": lambda a: mutated(
+        a,
+        a["W_z"] @ a["x"] + a["U_z"] @ tanh(a["h"]) + a["b_z"],
+        affine(a, "W_r", "U_r", "b_r"),
+        a["W_h"] @ a["x"],
+    ),
     "minimal.mgu_flax": mgu,
+    "minimal.mgu": minimal_mgu,
+    "minimal.mingru": lambda a: let_in(
+        a, sigma(a["W_z"] @ a["x"] + a["b_z"]), a["W_h"] @ a["x"] + a["b_h"]
+    ),
+    "minimal.ugrnn": lambda a: keep(
+        a, sigma(affine(a, "W_g", "U_g", "b_g")), tanh(affine(a, "W_c", "U_c", "b_c"))
+    ),
+    "minimal.ligru": lambda a: keep(
+        a,
+        sigma(affine(a, "W_z", "U_z", "b_z")),
+        np.maximum(affine(a, "W_h", "U_h", "b_h"), 0),
+    ),
+    "minimal.janet": janet,
+    "minimal.ran": additive,
+    "minimal.sru": simple,
+    "minimal.cfn": chaos_free,
     "lstm.textbook": lambda a: lstm(*(affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "ifco"), a),
     "lstm.keras": lambda a: lstm(*(affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "ifco"), a),
     "lstm.cifg": coupled,
     "lstm.pytorch": pytorch_lstm,
     "lstm.projected": lambda a: a["W_hr"] @ pytorch_lstm(a),
     "lstm.peephole": peephole,
+    "lstm.nig": lambda a: greff(a, "NIG"),
+    "lstm.nfg": lambda a: greff(a, "NFG"),
+    "lstm.nog": lambda a: greff(a, "NOG"),
+    "lstm.niaf": lambda a: greff(a, "NIAF"),
+    "lstm.noaf": lambda a: greff(a, "NOAF"),
     "rnn.elman": lambda a: tanh(affine(a, "W", "U", "b")),
     "rnn.pytorch": lambda a: tanh(affine(a, "W_ih", "W_hh", "b_ih", "b_hh")),
+    "rnn.indrnn": lambda a: np.maximum(a["W"] @ a["x"] + a["u"] * a["h"] + a["b"], 0),
+    "rnn.cornn": oscillators,
 }
 
 
