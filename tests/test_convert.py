@@ -434,22 +434,30 @@ def entry(dtype: object, shape: list[object], *offsets: object) -> dict[str, obj
     return {"dtype": dtype, "shape": shape, "data_offsets": list(offsets)}
 
 
+def twice() -> bytes:
+    one = json.dumps(entry("F32", [1], 0, 4))
+    text = f'{{"a": {one}, "a": {one}}}'.encode()
+    return len(text).to_bytes(8, "little") + text + bytes(4)
+
+
 HOSTILE = {
-    "empty": (b"", "header would have 0 bytes|cannot be read"),
-    "long header": (header({}, length=2**60), "its header would have"),
-    "no JSON": (b"\2" + bytes(7) + b"[[", "cannot be read"),
-    "a list": (header([1]), "cannot be read"),
-    "nested": (header({}, length=0)[:8] + b"", "cannot be read"),
-    "negative": (header({"a": entry("F32", [-4], 0, 0)}), "no such shape"),
-    "huge": (header({"a": entry("F32", [2**62, 2**62], 0, 0)}), "does not have the bytes"),
+    "empty": (b"", "the header would be 0 bytes long"),
+    "long header": (header({}, length=2**60), "the header would be"),
+    "no JSON": (b"\2" + bytes(7) + b"[[", "is not JSON"),
+    "a list": (header([1]), "is not a JSON object"),
+    "nested": (header({}, length=0)[:8] + b"", "is not JSON"),
+    "negative": (header({"a": entry("F32", [-4], 0, 0)}), "'a' has a shape that is none"),
+    "huge": (header({"a": entry("F32", [2**62, 2**62], 0, 0)}), "'a' has"),
     "overlap": (
         header({"a": entry("F32", [1], 0, 4), "b": entry("F32", [1], 2, 6)}, bytes(6)),
-        "does not have the bytes",
+        "overlaps another tensor",
     ),
-    "truncated": (header({"a": entry("F32", [3], 0, 12)}, bytes(5)), "ends within a|not have the"),
-    "more": (header({"a": entry("F32", [1], 0, 4)}, bytes(9)), "belong to no tensor"),
+    "truncated": (header({"a": entry("F32", [3], 0, 12)}, bytes(5)), "the file has 5 for them"),
+    "more": (header({"a": entry("F32", [1], 0, 4)}, bytes(9)), "the file has 9 for them"),
     "type": (header({"a": entry("Q7", [1], 0, 4)}, bytes(4)), "a type that is not known"),
-    "list type": (header({"a": entry(["F32"], [1], 0, 4)}, bytes(4)), "not known|cannot be read"),
+    "list type": (header({"a": entry(["F32"], [1], 0, 4)}, bytes(4)), "not known"),
+    "half a byte": (header({"a": entry("F4", [2], 0, 1)}, bytes(1)), "NumPy does not have"),
+    "twice": (twice(), "'a' twice"),
 }
 
 

@@ -6,7 +6,6 @@ Nothing in a file is executed. A file is written beside its place and moved ther
 from __future__ import annotations
 
 import json
-import math
 import os
 import secrets
 import zipfile
@@ -16,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-MAX_HEADER = 25_000_000
-"""The longest header of a safetensors file that is read, in bytes."""
+from gru_sym.explanation import safetensors
+from gru_sym.explanation.contents import FileError as UnexplainedFile
 
 TYPES = {
     "F64": "<f8",
@@ -136,50 +135,23 @@ def _read_safetensors(path: Path) -> Tensors:
     import numpy as np
 
     found = Tensors()
-    size = path.stat().st_size
     with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > min(MAX_HEADER, size - 8):
-            raise FileError(f"{path} is no safetensors file: its header would have {length} bytes")
-        places = _places(file.read(length), path)
-        reached = 0
-        for name, (begin, end, dtype, shape) in sorted(places.items(), key=lambda p: p[1][:2]):
+        try:
+            places, _ = safetensors.header(file, path.stat().st_size)
+        except UnexplainedFile as error:
+            raise FileError(f"{path} is no safetensors file: {error}") from error
+        for tensor, begin, end in sorted(places, key=lambda place: place[1:]):
+            name, dtype = tensor.name, tensor.dtype
+            if dtype != BFLOAT16 and dtype not in TYPES:
+                raise FileError(f"{name} of {path} has a type that NumPy does not have: {dtype}")
             kind = np.dtype("<u2" if dtype == BFLOAT16 else TYPES[dtype])
-            if begin != reached or end - begin != math.prod(shape) * kind.itemsize:
-                raise FileError(f"{name} of {path} does not have the bytes that its shape needs")
-            if end > size - 8 - length:
-                raise FileError(f"{path} ends within {name}")
-            reached = end
-            array = np.frombuffer(file.read(end - begin), kind).reshape(shape)
+            array = np.frombuffer(file.read(end - begin), kind).reshape(tensor.shape)
             if dtype == BFLOAT16:
                 array = (array.astype("<u4") << 16).view("<f4")
                 found.bfloat16.add(name)
             found.arrays[name] = array
-        if reached != size - 8 - length:
-            raise FileError(f"{path} has bytes that belong to no tensor")
-    found.arrays = {name: found.arrays[name] for name in places}
+    found.arrays = {tensor.name: found.arrays[tensor.name] for tensor, _, _ in places}
     return found
-
-
-def _places(raw: bytes, path: Path) -> dict[str, tuple[int, int, str, tuple[int, ...]]]:
-    """Where the tensors of a safetensors file begin and end, their types and shapes."""
-    places = {}
-    try:
-        header = json.loads(raw)
-        header.pop("__metadata__", None)
-        for name, entry in header.items():
-            (begin, end), dtype = entry["data_offsets"], str(entry["dtype"])
-            shape = tuple(entry["shape"])
-            if any(type(number) is not int or number < 0 for number in (begin, end, *shape)):
-                raise FileError(f"{name} of {path} has no such shape or place: {shape}")
-            if dtype != BFLOAT16 and dtype not in TYPES:
-                raise FileError(f"{name} of {path} has a type that is not known: {dtype!r}")
-            places[name] = begin, end, dtype, shape
-    except (AttributeError, KeyError, TypeError, RecursionError, ValueError) as error:
-        if isinstance(error, FileError):
-            raise
-        raise FileError(f"{path} is no safetensors file: its header cannot be read") from error
-    return places
 
 
 def _write_safetensors(file: BinaryIO, tensors: Tensors) -> None:

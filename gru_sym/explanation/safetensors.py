@@ -41,28 +41,35 @@ def read(file: BinaryIO, size: int) -> Contents:
 
     Raises `FileError` for whatever is not a safetensors file from end to end.
     """
+    places, metadata = header(file, size)
+    contents = Contents("safetensors file", [tensor for tensor, _, _ in places])
+    _add_ties(contents, metadata)
+    return contents
+
+
+def header(file: BinaryIO, size: int) -> tuple[list[tuple[Tensor, int, int]], dict[str, Any]]:
+    """The tensors in the header's order, where each begins and ends in the body; the metadata.
+
+    The file stands at the beginning of the body then.
+
+    Raises `FileError` for whatever is not a safetensors file from end to end.
+    """
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or length > size - 8:
         raise FileError(f"the header would be {length} bytes long, and the file has {size}")
     if length > MAX_JSON:
         raise FileError(f"the header has {length} bytes; at most {MAX_JSON} are read")
-    header = strict_json(file.read(length), "the header")
-    if not isinstance(header, dict):
+    entries = strict_json(file.read(length), "the header")
+    if not isinstance(entries, dict):
         raise FileError("the header is not a JSON object")
-    metadata = header.pop("__metadata__", None) or {}
+    metadata = entries.pop("__metadata__", None) or {}
     if not isinstance(metadata, dict):
         raise FileError("__metadata__ is not a JSON object")
-    if len(header) > MAX_TENSORS:
-        raise FileError(f"the file has {len(header)} tensors; at most {MAX_TENSORS} are read")
-    tensors, places = [], []
-    for name, entry in header.items():
-        tensor, begin, end = _tensor(name, entry)
-        tensors.append(tensor)
-        places.append((begin, end, name))
-    _check_covered(places, size - 8 - length)
-    contents = Contents("safetensors file", tensors)
-    _add_ties(contents, metadata)
-    return contents
+    if len(entries) > MAX_TENSORS:
+        raise FileError(f"the file has {len(entries)} tensors; at most {MAX_TENSORS} are read")
+    places = [_tensor(name, entry) for name, entry in entries.items()]
+    _check_covered([(begin, end, t.name) for t, begin, end in places], size - 8 - length)
+    return places, metadata
 
 
 def _tensor(name: str, entry: Any) -> tuple[Tensor, int, int]:
