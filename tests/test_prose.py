@@ -109,7 +109,7 @@ DECLARED: dict[str, prose.Declared] = {
         "Nobody declares that `W_ir` is n×m": "shape gru.pytorch W_ir",
     },
     "book/index.ipynb": {
-        "Every GRU layer has $3n(m + n)$ weights": "weights gru.pytorch",
+        "An ordinary GRU layer has $3n(m + n)$ weights": "weights gru.pytorch",
         "Its biases number **0, 3n, 4n or 6n**": LIBRARIES,
         "added to something of size $n$ is an $n \\times m$ matrix": "shape gru.pytorch W_ir",
         "one that multiplies the state is $n \\times n$": "shape gru.pytorch W_hr",
