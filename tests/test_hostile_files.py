@@ -8,8 +8,6 @@ import os
 import pickle
 import resource
 import struct
-import subprocess
-import sys
 import zipfile
 from contextlib import suppress
 
@@ -18,6 +16,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from probing import explained_in_a_process
 
 from gru_sym.explanation.contents import FileError
 from gru_sym.explanation.explaining import read
@@ -119,27 +118,13 @@ def limit():
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_file(name, tmp_path):
     (tmp_path / name).write_bytes(HOSTILE[name])
-    probe = (
-        "import resource, sys, time\n"
-        "from gru_sym.cli.main import main\n"
-        "import gru_sym.explanation.explaining, gru_sym.cli.explain\n"
-        "start = time.process_time()\n"
-        "status = main(['explain', sys.argv[1]])\n"
-        "usage = resource.getrusage(resource.RUSAGE_SELF)\n"
-        "print(status, time.process_time() - start, usage.ru_maxrss * 1024)\n"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", probe, name],
-        cwd=tmp_path, capture_output=True, text=True, preexec_fn=limit, check=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
-    status, seconds, memory = map(float, run.stdout.split())
-    assert status == 2
-    assert run.stderr.count("\n") == 1
-    assert len(run.stderr) < 300
-    assert "Traceback" not in run.stderr
-    assert seconds < SECONDS
-    assert memory < MEMORY
+    run = explained_in_a_process(tmp_path / name, limit)
+    assert run.status == 2
+    assert run.said.count("\n") == 1
+    assert len(run.said) < 300
+    assert "Traceback" not in run.said
+    assert run.seconds < SECONDS
+    assert run.memory < MEMORY
     assert not (tmp_path / "executed").exists()
 
 

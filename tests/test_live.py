@@ -43,7 +43,8 @@ def test_it_says_what_the_command_line_says(name: str, capsys: pytest.CaptureFix
         assert [mine[k] for k in ("name", "shape", "role", "gate", "formula")] == [
             theirs[k] for k in ("name", "shape", "role", "gate", "count")
         ]
-    sizes = ["-m", "8", "-n", "16"] + ["--set", "p=4"] * ("p" in found["size_names"])
+    given = {"m": ["-m", "8"], "n": ["-n", "16"], "p": ["--set", "p=4"]}
+    sizes = [word for name in found["size_names"] for word in given[name]]
     main(["count", name, *sizes, "--json"])
     counted = json.loads(capsys.readouterr().out)
     for count in ("count", "weights", "biases"):

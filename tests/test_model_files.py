@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import resource
 import struct
-import subprocess
 import sys
 import zipfile
 from contextlib import suppress
@@ -20,6 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from probing import explained_in_a_process
 
 from gru_sym import explain
 from gru_sym.explanation.contents import FileError
@@ -145,26 +144,12 @@ def limit():
 
 def refused(path, executed=None) -> str:
     """The sentence with which a process refuses a file, soon and in little memory."""
-    probe = (
-        "import resource, sys, time\n"
-        "from gru_sym.cli.main import main\n"
-        "import gru_sym.explanation.explaining\n"
-        "start = time.process_time()\n"
-        "status = main(['explain', sys.argv[1]])\n"
-        "usage = resource.getrusage(resource.RUSAGE_SELF)\n"
-        "print(status, time.process_time() - start, usage.ru_maxrss * 1024)\n"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", probe, path.name],
-        cwd=path.parent, capture_output=True, text=True, preexec_fn=limit, check=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
-    status, seconds, memory = map(float, run.stdout.split())
-    assert status == 2
-    assert run.stderr.count("\n") == 1
-    assert seconds < 3
-    assert memory < 300 * 2**20
-    return run.stderr
+    run = explained_in_a_process(path, limit)
+    assert run.status == 2
+    assert run.said.count("\n") == 1
+    assert run.seconds < 3
+    assert run.memory < 300 * 2**20
+    return run.said
 
 
 @pytest.mark.parametrize("name", HOSTILE)

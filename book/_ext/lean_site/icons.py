@@ -61,6 +61,7 @@ def subset(file: Path, characters: set[int]) -> bytes:
     """A WOFF file with these characters of a font only."""
     options = Options()
     options.flavor = "woff"
+    options.hinting = False  # a third of a small font, for screens that are coarse
     cut = Subsetter(options)
     cut.populate(unicodes=characters)
     font = TTFont(file)
