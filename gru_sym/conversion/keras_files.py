@@ -1,27 +1,16 @@
-"""Keras' files of weights, .keras and .h5: arrays by the names that Keras' layouts know.
-
-Keras 3 numbers the weights of a layer in its file, `layers/gru/cell/vars/0`. Needs h5py.
-"""
+"""Keras' files of weights, .keras and .h5: arrays by the names of the layouts; needs h5py."""
 
 from __future__ import annotations
 
 import io
-import re
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gru_sym.conversion.files import FileError
-
-NUMBERED = re.compile(r"(.*?)(?:/(forward|backward)_layer)?/cell/vars/([012])")
-NAMES = ("kernel", "recurrent_kernel", "bias")
-KINDS = {1: "simple_rnn", 3: "gru", 4: "lstm"}
-"""By how many gates lie side by side in the recurrent kernel."""
+from gru_sym.explanation.keras_names import INSIDE, named
 
 MAX_DATASETS = 50_000
-INSIDE = "model.weights.h5"
-"""The file of weights in a .keras archive."""
 
 
 def arrays(path: Path) -> dict[str, Any]:
@@ -58,26 +47,3 @@ def arrays(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise FileError(f"{path} is no file in HDF5 that can be read") from error
     return named(found)
-
-
-def named(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Keras' numbers in a layer, as the names of its weights.
-
-    >>> import numpy as np
-    >>> list(named({"layers/gru/cell/vars/0": np.ones((5, 9)),
-    ...     "layers/gru/cell/vars/1": np.ones((3, 9))}))
-    ['layers/gru/kernel', 'layers/gru/recurrent_kernel']
-    """
-    result = {}
-    for name, array in found.items():
-        match = NUMBERED.fullmatch(name)
-        if match is None:
-            result[name] = array
-            continue
-        own = NAMES[int(match[3])]
-        if match[2]:
-            rows, columns = getattr(found.get(f"{name[:-1]}1"), "shape", (1, 0))
-            kind = KINDS.get(columns // rows, "cell")
-            own = f"{match[2]}_{kind}/{kind}_cell/{own}"
-        result[f"{match[1]}/{own}"] = array
-    return result

@@ -12,7 +12,6 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from gru_sym.conversion.keras_files import INSIDE, named
 from gru_sym.explanation.archives import Window, names_once, opened, stored_at, whole
 from gru_sym.explanation.contents import (
     MAX_TENSORS,
@@ -22,6 +21,7 @@ from gru_sym.explanation.contents import (
     checked_shape,
     strict_json,
 )
+from gru_sym.explanation.keras_names import INSIDE, named
 
 MAX_DEPTH = 24
 """How deep groups in groups are followed."""
