@@ -1,4 +1,4 @@
-"""Keras' numbers of weights in a file, `layers/gru/cell/vars/0`, and the names that layouts know."""
+"""Keras' numbers of weights, `layers/gru/cell/vars/0`, and the names that its layouts know."""
 
 from __future__ import annotations
 
