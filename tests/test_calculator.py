@@ -19,7 +19,8 @@ from gru_sym import Layer, budget, cell, effective_count
 from gru_sym.libraries.layout import FOLDER, layout
 from gru_sym.web.choices import Choice
 from gru_sym.web.data import Polynomials
-from gru_sym.web.page import NoNode, calculator_html, evaluate, script
+from gru_sym.web.node import NoNode
+from gru_sym.web.page import calculator_html, evaluate, script
 
 try:
     START: dict[str, Any] = evaluate("START")

