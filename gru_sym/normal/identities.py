@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from itertools import combinations_with_replacement
+from itertools import chain, combinations_with_replacement
 from math import lcm, prod
 
 from gru_sym.functions import FUNCTIONS
@@ -92,7 +92,7 @@ class _Writer:
         self.opaque: dict[Function, Ratio] = {}
         self.products: dict[Product, Polynomial] = {}
         self.siblings: dict[tuple[object, ...], set[Product]] = {}
-        self.signs: dict[Polynomial, Polynomial] = {}
+        self.signs: dict[Polynomial, tuple[Ratio, Polynomial]] = {}
         self.cases_tried = 0
         for polynomial in given:
             for product in _products(polynomial):
@@ -146,15 +146,18 @@ class _Writer:
         """What has the sign of a polynomial, in generators: denominators are positive."""
         if polynomial not in self.signs:
             ratio = self.ratio(polynomial)
-            sign = _without_positive_content(ratio.numerator)
             # Two that are equal may be written with denominators that are not.
-            for known, other in (*self.signs.items(), *((p, NUMBER_1) for p in self.positive())):
-                if (ratio - self.ratio(known)).is_zero:
-                    sign = other
-                elif (ratio + self.ratio(known)).is_zero:
-                    sign = -other
-            self.signs[polynomial] = sign
-        return self.signs[polynomial]
+            positive = ((self.ratio(p), NUMBER_1) for p in self.positive())
+            for known, sign in chain(self.signs.values(), positive):
+                if (ratio - known).is_zero:
+                    self.signs[polynomial] = ratio, sign
+                    break
+                if (ratio + known).is_zero:
+                    self.signs[polynomial] = ratio, -sign
+                    break
+            else:
+                self.signs[polynomial] = ratio, _without_positive_content(ratio.numerator)
+        return self.signs[polynomial][1]
 
     def positive(self) -> Iterator[Polynomial]:
         """Known functions that are positive, and those of the negative argument."""

@@ -89,12 +89,12 @@ Row = Mapping[object, Fraction]
 """A vector over the rational numbers, by its entries that are not 0."""
 
 
-def as_row(polynomial: Polynomial, place: int = 0) -> Row:
+def as_row(polynomial: Polynomial) -> Row:
     """The coefficients of a polynomial."""
-    return {(place, term): number for term, number in polynomial.terms}
+    return dict(polynomial.terms)
 
 
-def over_scalars(polynomial: Polynomial, place: int = 0) -> dict[object, Polynomial]:
+def over_scalars(polynomial: Polynomial, place: int) -> dict[object, Polynomial]:
     """The coefficients of a polynomial, which are polynomials in what is a single number."""
     row: dict[object, Polynomial] = {}
     for term, number in polynomial.terms:
