@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import sympy as sp
@@ -177,9 +177,8 @@ def _sought(whole: Cell | Layer, sizes: Mapping[str, int]) -> str:
 
 def _formula(whole: Cell | Layer, sizes: Mapping[str, int], by: By) -> sp.Expr:
     """The count in the symbols that are left."""
-    if isinstance(whole, Layer) and (layers := sizes.get(str(whole.num_layers))):
-        sizes = {size: value for size, value in sizes.items() if size != str(whole.num_layers)}
-        whole = replace(whole, num_layers=layers)
+    if isinstance(whole, Layer):
+        whole, sizes = whole.with_height(sizes)
     if by == "stored":
         return sp.sympify(whole.count(**sizes))
     if by == "multiply-adds":

@@ -134,10 +134,7 @@ def cost(whole: Cell | Layer, /, **sizes: SizeValue) -> Cost:
         raise ValueError(f"{min(taken)} names a size of {cell.name}; here it has another meaning")
     if layer.share_directions or layer.share_layers:
         raise ValueError("a cost is known of layers that have parameters of their own")
-    given = sizes.get(str(layer.num_layers))
-    if isinstance(given, int) and given >= 1:
-        del sizes[str(layer.num_layers)]
-        layer = replace(layer, num_layers=given)
+    layer, sizes = layer.with_height(sizes)
     first_steps = 1 if sizes.get("T") == 1 else None
     formulas = _layer(layer, first_steps)
     names = (*layer.size_names, "T", "B")

@@ -171,6 +171,21 @@ class Layer:
             for state in self.cell.states
         ]
 
+    def with_height(self, sizes: Mapping[str, Any]) -> tuple[Layer, dict[str, Any]]:
+        """The layer with its symbolic number of layers, if the sizes have it; the other sizes.
+
+        >>> from gru_sym import cell
+        >>> layer, sizes = Layer(cell("rnn.elman"), "L").with_height({"L": 3, "m": 8})
+        >>> layer.num_layers, sizes
+        (3, {'m': 8})
+        """
+        name = str(self.num_layers)
+        height = sizes.get(name) if isinstance(self.num_layers, sp.Symbol) else None
+        if not isinstance(height, int) or height < 1:
+            return self, dict(sizes)
+        rest = {other: size for other, size in sizes.items() if other != name}
+        return replace(self, num_layers=height), rest
+
     def sizes_at(self, level: int, sizes: Mapping[str, int]) -> dict[str, int]:
         """The sizes of the cell at a level, in numbers: above the first the input is another.
 
@@ -183,10 +198,9 @@ class Layer:
 
     def _evaluate(self, what: str, sizes: dict[str, SizeValue]) -> SizeValue:
         """The count, weights or biases; the number of layers may be given only now."""
-        layers = sizes.get(str(self.num_layers))
-        if isinstance(self.num_layers, sp.Symbol) and isinstance(layers, int) and layers >= 1:
-            rest = {name: size for name, size in sizes.items() if name != str(self.num_layers)}
-            return replace(self, num_layers=layers)._evaluate(what, rest)
+        fixed, rest = self.with_height(sizes)
+        if fixed is not self:
+            return fixed._evaluate(what, rest)
         total = self._total(sp.sympify(getattr(self.cell, what)()), self._distinct_layers())
         if self.share_directions:
             total = total / self.directions

@@ -6,7 +6,6 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from gru_sym.cells import Cell
 from gru_sym.cli.arguments import (
     BadInput,
     Commands,
@@ -17,8 +16,7 @@ from gru_sym.cli.arguments import (
     add_sizes,
     positive,
 )
-from gru_sym.cli.cells import name_of, read_cell, some_sizes
-from gru_sym.layers import Layer
+from gru_sym.cli.cells import name_of, read_whole, some_sizes
 
 if TYPE_CHECKING:
     from gru_sym.budgets import By
@@ -69,9 +67,9 @@ def run(options: argparse.Namespace) -> str:
     from gru_sym.budgets import UNITS, budget, match
 
     by = _by(options)
-    whole = _stacked(options, options.cell)
+    whole = read_whole(options, options.cell)
     if options.match is not None:
-        other = _stacked(options, options.match)
+        other = read_whole(options, options.match)
         sizes = some_sizes(options, whole, other)
         found = match(whole, other, by, **sizes)
     else:
@@ -108,13 +106,6 @@ def _by(options: argparse.Namespace) -> By:
     if len(said) > 1:
         raise BadInput(f"a budget is counted in one way, not in {len(said)}")
     return said.pop() if said else "stored"
-
-
-def _stacked(options: argparse.Namespace, argument: str) -> Cell | Layer:
-    cell = read_cell(argument)
-    if options.layers is None and not options.bidirectional:
-        return cell
-    return Layer(cell, options.layers or 1, options.bidirectional)
 
 
 def _number(text: str) -> int:

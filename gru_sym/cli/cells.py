@@ -25,6 +25,14 @@ def read_cell(argument: str) -> Cell:
     return cell
 
 
+def read_whole(options: argparse.Namespace, argument: str) -> Cell | Layer:
+    """The cell that an argument means, or the layer that the options make of it, if they do."""
+    cell = read_cell(argument)
+    if options.layers is None and not options.bidirectional:
+        return cell
+    return Layer(cell, options.layers or 1, options.bidirectional)
+
+
 def _read(argument: str) -> Cell:
     if not argument:
         raise BadInput(f"CELL is empty; it is {CELL_HELP}")

@@ -15,7 +15,7 @@ from gru_sym.cli.arguments import (
     add_layers,
     add_sizes,
 )
-from gru_sym.cli.cells import read_cell, sizes_given
+from gru_sym.cli.cells import name_of, read_whole, sizes_given
 from gru_sym.layers import Layer
 
 if TYPE_CHECKING:
@@ -48,22 +48,17 @@ def run(options: argparse.Namespace) -> str:
 def _answer(options: argparse.Namespace) -> str:
     from gru_sym.certificates.effective import effective_count
 
-    cell = read_cell(options.cell)
-    whole: Cell | Layer = cell
-    if options.layers is not None or options.bidirectional:
-        whole = Layer(cell, options.layers or 1, options.bidirectional)
+    whole = read_whole(options, options.cell)
     sizes: dict[str, Any] = sizes_given(options, whole)
     if options.json:
-        return _as_json(options, cell, whole, sizes)
+        return _as_json(options, whole, sizes)
     count = effective_count(whole, **sizes)
     where = " in each copy of the cell" if isinstance(whole, Layer) else ""
     families = [f"{f.count} redundant{where}: {f.sentence}" for f in count.redundancy.families]
     return "\n".join([str(count), *families])
 
 
-def _as_json(
-    options: argparse.Namespace, cell: Cell, whole: Cell | Layer, sizes: dict[str, Any]
-) -> str:
+def _as_json(options: argparse.Namespace, whole: Cell | Layer, sizes: dict[str, Any]) -> str:
     from gru_sym.certificates.effective import effective_count
 
     formula = _formula(whole) if sizes else effective_count(whole)
@@ -73,7 +68,7 @@ def _as_json(
         for name in ("stored", "effective", "redundant")
     }
     about = {
-        "cell": cell.name,
+        "cell": name_of(whole),
         "formula": str(whole.count()),
         "effective_formula": None if formula is None else str(formula.effective),
         "sizes": sizes,
