@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +35,14 @@ class Run:
     said: str
 
 
-def explained_in_a_process(path: Path, limit: Callable[[], None]) -> Run:
-    """Explain a file; `limit` is called in the process before it begins."""
+def limit() -> None:
+    """What no file may need, so that a fault of ours does not take the machine with it."""
+    resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
+    resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
+
+
+def explained_in_a_process(path: Path) -> Run:
+    """Explain a file, within limits."""
     run = subprocess.run(
         [sys.executable, "-c", PROBE, path.name],
         cwd=path.parent, capture_output=True, text=True, preexec_fn=limit, check=True,

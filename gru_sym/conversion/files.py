@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from gru_sym.explanation import safetensors
-from gru_sym.explanation.contents import FileError as UnexplainedFile
+from gru_sym.explanation.contents import FileError
 
 TYPES = {
     "F64": "<f8",
@@ -36,10 +36,6 @@ TYPES = {
 """The types of safetensors in NumPy, without bfloat16; V1 is a byte, and no number to NumPy."""
 
 BFLOAT16 = "BF16"
-
-
-class FileError(ValueError):
-    """A file that cannot be read or written, with one sentence that says why."""
 
 
 @dataclass
@@ -138,7 +134,7 @@ def _read_safetensors(path: Path) -> Tensors:
     with path.open("rb") as file:
         try:
             places, _ = safetensors.header(file, path.stat().st_size)
-        except UnexplainedFile as error:
+        except FileError as error:
             raise FileError(f"{path} is no safetensors file: {error}") from error
         for tensor, begin, end in sorted(places, key=lambda place: place[1:]):
             name, dtype = tensor.name, tensor.dtype

@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from gru_sym.conversion.files import FileError
+from gru_sym.explanation.contents import FileError
 from gru_sym.explanation.keras_names import INSIDE, named
 
 MAX_DATASETS = 50_000

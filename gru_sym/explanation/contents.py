@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 from collections import Counter
@@ -20,7 +21,23 @@ MAX_COMMAS, MAX_BRACKETS, MAX_DIGITS = 500_000, 250_000, 20
 
 
 class FileError(ValueError):
-    """A file that cannot be explained, with one sentence that says why."""
+    """A file that cannot be read, explained or written, with one sentence that says why."""
+
+
+class Shown:
+    """What shows itself as a text: printed, and in a notebook."""
+
+    def text(self) -> str:
+        """What is shown."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return self.text()
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.text())}</pre>"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ mostly.
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import operator
@@ -19,6 +18,7 @@ from functools import lru_cache
 import sympy as sp
 
 from gru_sym.cells import Cell
+from gru_sym.explanation.contents import Shown
 from gru_sym.explanation.recognition import forms, libraries, title
 from gru_sym.layers import Layer
 from gru_sym.libraries.layout_text import Form, SizeOf
@@ -87,8 +87,8 @@ class CountFit:
         return [first, f"    {', '.join(names[:4])}{more}"]
 
 
-@dataclass(frozen=True)
-class CountExplanation:
+@dataclass(frozen=True, repr=False)
+class CountExplanation(Shown):
     """What has a number of parameters; `print` shows it.
 
     Attributes
@@ -133,15 +133,6 @@ class CountExplanation:
         ]
         about = {"count": self.count, "given": self.given, "fits": fits, "searched": self.searched}
         return json.dumps(about)
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def __repr__(self) -> str:
-        return self.text()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.text())}</pre>"
 
 
 def explain_count(count: int, *, m: int | None = None, n: int | None = None) -> CountExplanation:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from functools import cached_property
 from textwrap import wrap
 from typing import Any
 
-from gru_sym.explanation.contents import Tensor, distinct
+from gru_sym.explanation.contents import Shown, Tensor, distinct
 from gru_sym.explanation.recognition import Found, title
 from gru_sym.libraries.stored import StoredLayer
 from gru_sym.render import Table
@@ -160,8 +159,8 @@ class ExplainedLayer:
         }
 
 
-@dataclass(frozen=True)
-class Explanation:
+@dataclass(frozen=True, repr=False)
+class Explanation(Shown):
     """A model explained; `print` shows it.
 
     Attributes
@@ -256,15 +255,6 @@ class Explanation:
             "notes": self.notes,
         }
         return json.dumps(about)
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def __repr__(self) -> str:
-        return self.text()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.text())}</pre>"
 
 
 def _trainable(tensors: tuple[Tensor, ...]) -> int | None:

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from gru_sym.explanation.contents import Contents, Given, Tensor
 from gru_sym.explanation.fitting import axes_of, fit
-from gru_sym.libraries.layout import FOLDER
+from gru_sym.libraries.layout import FOLDER, without_version
 from gru_sym.libraries.layout_text import HOLES, Form, Reader, SizeOf
 from gru_sym.libraries.stored import StoredLayer, stored_layer
 
@@ -83,9 +83,14 @@ def _unwrapped(tensors: Sequence[Tensor]) -> dict[str, str]:
 
 
 @lru_cache
+def _text(library: str) -> Reader:
+    """A layout as it is read: that it fits the cells is checked in the tests, not for each file."""
+    return Reader((FOLDER / f"{library}.txt").read_text("utf-8"), library)
+
+
 def forms(library: str) -> tuple[Form, ...]:
     """The forms of a library's layers."""
-    return tuple(Reader((FOLDER / f"{library}.txt").read_text("utf-8"), library).forms)
+    return tuple(_text(library).forms)
 
 
 @lru_cache
@@ -95,11 +100,10 @@ def libraries() -> tuple[str, ...]:
     return (*FIRST, *(name for name in known if name not in FIRST))
 
 
-@lru_cache
 def title(library: str) -> str:
     """The library's name, without its version."""
-    notes = Reader((FOLDER / f"{library}.txt").read_text("utf-8"), library).notes
-    return re.split(r"\s+v?\d", notes[0])[0].strip(" ,:") if notes else library
+    notes = _text(library).notes
+    return without_version(notes[0]) if notes else library
 
 
 def _given(given: Given, pool: Mapping[str, Tensor], wrapped: Mapping[str, str]) -> Found | None:

@@ -72,6 +72,15 @@ def libraries() -> dict[str, Layout]:
     return {name: found[name] for name in sorted(found, key=place)}
 
 
+def without_version(title: str) -> str:
+    """The first line of a layout without the version at its end.
+
+    >>> without_version("Flax nnx 0.12.8"), without_version("TensorFlow 1's cells 2.21.0")
+    ('Flax nnx', "TensorFlow 1's cells")
+    """
+    return re.sub(r"\s+v?\d[\w.]*$", "", title)
+
+
 class Layout:
     """The layers of a library, and what each of them stores.
 
@@ -105,7 +114,7 @@ class Layout:
     @property
     def label(self) -> str:
         """The library without its version."""
-        return re.sub(r" v?[\d.]+$", "", self.title)
+        return without_version(self.title)
 
     @property
     def layers(self) -> tuple[str, ...]:
