@@ -31,8 +31,8 @@ class Catalogue(Mapping[str, Cell]):
     True
     >>> catalogue["gru.dey_salem"].count()
     3*m*n + 3*n**2 + 3*n
-    >>> [name for name in catalogue if name.startswith("rnn.")]
-    ['rnn.elman', 'rnn.pytorch']
+    >>> [name for name in catalogue if name.startswith("gru.dey")]
+    ['gru.dey_salem', 'gru.dey_salem_1', 'gru.dey_salem_2', 'gru.dey_salem_3']
     >>> {name: found.biases() for name, found in catalogue.items() if name.startswith("gru.k")}
     {'gru.keras': 6*n, 'gru.keras_hard_sigmoid': 3*n, 'gru.keras_reset_before': 3*n}
     """
