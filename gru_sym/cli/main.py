@@ -26,6 +26,7 @@ COMMANDS = (
     "explain",
     "convert",
     "code",
+    "draw",
     "gpu",
 )
 """Each is a module of this package, with `add(commands)` and `run(options)`."""
