@@ -1,4 +1,4 @@
-"""Drawings of cells: every name, size and edge is that of the equations, and no text hides another."""
+"""Drawings of cells: names, sizes and edges are the equations', and no text hides another."""
 
 from __future__ import annotations
 

@@ -86,9 +86,9 @@ def place(
         _straighten(bends, graph, rows, gap[0], x)
     y: dict[int, tuple[float, float]] = {}
     height = 0.0
-    for level in graph.layers:
-        deep = max(rows[node].height for node in level)
-        y |= dict.fromkeys(level, (height, deep))
+    for row in graph.layers:
+        deep = max(rows[node].height for node in row)
+        y |= dict.fromkeys(row, (height, deep))
         height += deep + gap[1]
     left = min(x[n] - rows[n].left for n in range(len(rows)))
     right = max(x[n] + rows[n].right for n in range(len(rows)))

@@ -1,4 +1,4 @@
-"""SVG: names from the LaTeX of the equations, how wide they are, roughly, and the frame of it all."""
+"""SVG: names, from the LaTeX of the equations, with a rough width; and the frame of a drawing."""
 
 from __future__ import annotations
 
