@@ -11,7 +11,7 @@ import sympy as sp
 from gru_sym import Cell, UnknownCell, catalogue, cell
 from gru_sym.lookup import FOLDER, Catalogue
 
-m, n, p = sp.symbols("m n p")
+k, m, n, p, r = sp.symbols("k m n p r")
 block = n**2 + n * m + n  # one gate: a recurrent kernel, an input kernel, a bias
 
 FORMULAS = {
@@ -41,6 +41,16 @@ FORMULAS = {
     "minimal.ran": 2 * block + n * m + n,
     "minimal.sru": 3 * n**2 + 4 * n,  # m = n
     "minimal.cfn": 2 * block + n * m,
+    "minimal.atr": n**2 + n * m,
+    "minimal.brc": 3 * n * m + 4 * n,
+    "minimal.nbrc": 2 * block + n * m,
+    "minimal.fastgrnn": block + n + 2,
+    "minimal.fastgrnn_low_rank": k * (m + n) + 2 * r * n + 2 * n + 2,
+    "minimal.lightru": block + n * m,
+    "minimal.mgu_1": 2 * block - n * m,
+    "minimal.mgu_2": 2 * block - (n * m + n),
+    "minimal.mgu_3": 2 * block - (n * m + n**2),
+    "minimal.trnn": 2 * n * m + n,
     "lstm.textbook": 4 * block,
     "lstm.pytorch": 4 * block + 4 * n,
     "lstm.keras": 4 * block,
@@ -52,10 +62,23 @@ FORMULAS = {
     "lstm.nog": 3 * block + 2 * n,
     "lstm.niaf": 4 * block + 3 * n,
     "lstm.noaf": 4 * block + 3 * n,
+    "lstm.cifg_peephole": 3 * block + 2 * n,
+    "lstm.fgr": 4 * block + 3 * n + 9 * n**2,
+    "lstm.mogrifier": 4 * block + 2 * n * m,
+    "lstm.no_biases": 4 * block - 4 * n,
+    "lstm.slim_1": 4 * block - 3 * n * m,
+    "lstm.slim_2": 4 * block - 3 * (n * m + n),
+    "lstm.slim_3": 4 * block - 3 * (n * m + n**2),
+    "lstm.slim_4": block + 3 * n,
+    "lstm.slim_5": block + 6 * n,
     "rnn.elman": block,
     "rnn.pytorch": block + n,
     "rnn.indrnn": n * m + 2 * n,
     "rnn.cornn": block + n**2,
+    "rnn.fastrnn": block + 2,
+    "rnn.lem": 4 * block,
+    "rnn.rhn": 2 * block + 2 * (n**2 + n),  # the second layer does not see the input
+    "rnn.unicornn": n * m + 3 * n,
 }
 """Written by hand from the papers and sources, independently of the texts."""
 
@@ -67,6 +90,28 @@ def test_every_cell_has_a_formula_here():
 @pytest.mark.parametrize("name", FORMULAS)
 def test_formula(name):
     assert sp.expand(cell(name).count() - FORMULAS[name]) == 0
+
+
+PRINTED = [
+    # What papers and programs print, with the sizes at which they do: no figure of ours.
+    ("minimal.fastgrnn", {"m": 16, "n": 32}, 1_932 - 330),  # EdgeML on USPS, less 32 -> 10 linear
+    ("gru.dey_salem", {"m": 1, "n": 1}, 9),  # EXAMM's nodes are cells of one unit
+    ("minimal.mgu", {"m": 1, "n": 1}, 6),
+    ("minimal.ugrnn", {"m": 1, "n": 1}, 6),
+]
+
+
+@pytest.mark.parametrize(("name", "sizes", "count"), PRINTED)
+def test_a_printed_count(name, sizes, count):
+    assert cell(name).count(**sizes) == count
+
+
+def test_the_lstm_without_peepholes_is_the_textbook_s():
+    """Greff et al.'s NP: the vanilla LSTM without its three peepholes."""
+    vanilla, textbook = cell("lstm.peephole"), cell("lstm.textbook")
+    assert vanilla.count() - textbook.count() == 3 * n
+    kept = [p.count for p in vanilla.parameters if p.role != "peephole"]
+    assert sorted(map(str, kept)) == sorted(str(p.count) for p in textbook.parameters)
 
 
 @pytest.mark.parametrize("name", list(catalogue))
@@ -118,7 +163,7 @@ def test_unknown_ids_suggest_the_nearest():
         ("gru.dey_salem_4", "there are gru.answer, "),
         (
             "rnn.keras",
-            "there are rnn.cornn, rnn.elman, rnn.indrnn, rnn.pytorch, and of keras gru.keras",
+            "rnn.pytorch, rnn.rhn, rnn.unicornn, and of keras gru.keras",
         ),
         ("crnn.pytorch", "of pytorch there are gru.pytorch, lstm.pytorch, rnn.pytorch"),
         ("keras", "of keras there are gru.keras, gru.keras_"),

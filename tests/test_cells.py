@@ -206,7 +206,11 @@ def check_sympy(c: Cell) -> None:
     expected = run_text(c, arrays)[f"{c.output}_next"]
     sizes = {sp.Symbol(size): EXPLICIT.get(size, FREE) for size in c.size_names}
     step = c.next_state().subs(sizes)
-    values = {c.symbol(name).subs(sizes): sp.Matrix(array) for name, array in arrays.items()}
+    symbols = {name: c.symbol(name).subs(sizes) for name in arrays}
+    values = {
+        symbol: arrays[name].item() if symbol.is_Symbol else sp.Matrix(arrays[name])
+        for name, symbol in symbols.items()
+    }
     explicit = step.subs(values).doit()
     found = np.array(sp.Matrix(explicit).applyfunc(lambda u: u.doit().evalf()), dtype=float)
     # Both sides are double precision sums of at most a few dozen terms of order one.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gru_sym import catalogue, explain_count
 from gru_sym.cli.main import main
-from gru_sym.explanation.counts import M, N, _kinds, rough
+from gru_sym.explanation.counts import SIZES, M, N, _kinds, rough
 from gru_sym.layers import Layer
 
 
@@ -41,11 +41,14 @@ def test_every_answer_has_the_number_and_none_is_left_out(count):
     assert all(fit[3:] not in {(1, False), (1, True)} for fit in found - expected)
 
 
+SEARCHED = sorted(name for name, cell in catalogue.items() if SIZES.issuperset(cell.size_names))
+
+
 @settings(deadline=None, max_examples=8)
-@given(st.sampled_from(sorted(catalogue)), st.integers(1, 400), st.integers(2, 400))
+@given(st.sampled_from(SEARCHED), st.integers(1, 400), st.integers(2, 400))
 def test_layer_is_found_from_its_count(name, m, n):
     cell = catalogue[name]
-    sizes = {"m": m, "n": n, "p": n - 1}
+    sizes = {"m": m, "n": n if "m" in cell.size_names else m, "p": n - 1}
     sizes = {size: sizes[size] for size in cell.size_names}
     layer = Layer(cell)
     found = explain_count(layer.count(**sizes), m=m)
@@ -54,6 +57,19 @@ def test_layer_is_found_from_its_count(name, m, n):
         if fit.cells:
             own = Layer(catalogue[fit.cells[0]], fit.num_layers, fit.bidirectional)
             assert own.count(**fit.sizes) == found.count
+
+
+def test_a_cell_whose_input_is_as_wide_as_its_state_is_found_by_either_size():
+    count = catalogue["minimal.sru"].count(n=7)
+    for given in ({}, {"m": 7}, {"n": 7}, {"m": 7, "n": 7}):
+        assert any("minimal.sru" in fit.cells for fit in explain_count(count, **given).fits)
+    assert not any(fit.sizes == {"n": 7} for fit in explain_count(count, m=7, n=8).fits)
+    assert not any(fit.sizes == {"n": 7} for fit in explain_count(count, m=8).fits)
+
+
+def test_what_is_said_to_be_searched_is_searched():
+    searched = {name for kind in _kinds() for name in kind.cells if {*kind.size_names} <= SIZES}
+    assert searched == {*SEARCHED} and f" {len(SEARCHED)} cells" in explain_count(36).searched
 
 
 def test_number_of_a_summary_asks_for_its_cell():

@@ -99,8 +99,8 @@ def mutated(a: Arrays, z: np.ndarray, r: np.ndarray, of_x: np.ndarray) -> np.nda
     return let_in(a, sigma(z), candidate)
 
 
-def minimal_mgu(a: Arrays) -> np.ndarray:
-    f = sigma(affine(a, "W_f", "U_f", "b_f"))
+def minimal_mgu(a: Arrays, gate: np.ndarray) -> np.ndarray:
+    f = sigma(gate)
     return let_in(a, f, before(a, f, "W_h", "U_h", "b_h"))
 
 
@@ -131,14 +131,74 @@ def oscillators(a: Arrays) -> np.ndarray:
 
 
 def greff(a: Arrays, without: str = "") -> np.ndarray:
-    """The vanilla LSTM with one part left out, by Greff et al.'s letters."""
+    """The vanilla LSTM with one part left out or coupled, by Greff et al.'s letters."""
     old, one = a["c"], np.ones_like(a["c"])
     u = {k: affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "ifgo" if f"W_{k}" in a}
     i = one if without == "NIG" else sigma(u["i"] + a["p_i"] * old)
-    f = one if without == "NFG" else sigma(u["f"] + a["p_f"] * old)
+    if without == "CIFG":
+        f = one - i
+    else:
+        f = one if without == "NFG" else sigma(u["f"] + a["p_f"] * old)
     new = f * old + i * (u["g"] if without == "NIAF" else tanh(u["g"]))
     o = one if without == "NOG" else sigma(u["o"] + a["p_o"] * new)
     return o * (new if without == "NOAF" else tanh(new))
+
+
+def shared(a: Arrays, total: np.ndarray) -> np.ndarray:
+    """FastGRNN's step from the sum that its gate and its candidate share."""
+    z, candidate = sigma(total + a["b_z"]), tanh(total + a["b_h"])
+    return z * a["h"] + (sigma(a["zeta"]) * (1 - z) + sigma(a["nu"])) * candidate
+
+
+def twin_gated(a: Arrays) -> np.ndarray:
+    p, q = a["W"] @ a["x"], a["U"] @ a["h"]
+    return p * sigma(p + q) + a["h"] * sigma(p - q)
+
+
+def bistable(a: Arrays, arguments: dict[str, np.ndarray]) -> np.ndarray:
+    z, gain = sigma(arguments["z"]), 1 + tanh(arguments["a"])
+    return keep(a, z, tanh(a["W_h"] @ a["x"] + gain * a["h"]))
+
+
+def highway(a: Arrays) -> np.ndarray:
+    """Two layers, coupled: what one does not carry on, it transforms."""
+    share = sigma(a["W_t"] @ a["x"] + a["R_t1"] @ a["h"] + a["b_t1"])
+    inner = tanh(a["W_h"] @ a["x"] + a["R_h1"] @ a["h"] + a["b_h1"])
+    s = a["h"] + share * (inner - a["h"])
+    return s + sigma(a["R_t2"] @ s + a["b_t2"]) * (tanh(a["R_h2"] @ s + a["b_h2"]) - s)
+
+
+def expressive(a: Arrays) -> np.ndarray:
+    u = {k: a[f"V_{k}"] @ a["x"] + a[f"b_{k}"] for k in "12zy"}
+    memory = tanh(u["z"] + a["W_z"] @ a["h"])
+    new = a["z"] + sigma(u["1"] + a["W_1"] @ a["h"]) * (memory - a["z"])
+    return a["h"] + sigma(u["2"] + a["W_2"] @ a["h"]) * (tanh(u["y"] + a["W_y"] @ new) - a["h"])
+
+
+def undamped(a: Arrays) -> np.ndarray:
+    d = 0.1 * sigma(a["a"])
+    force = tanh(a["V"] @ a["x"] + a["u"] * a["h"] + a["b"])
+    return a["h"] + d * (a["v"] - d * (force + 0.5 * a["h"]))
+
+
+def fully_recurrent(a: Arrays) -> np.ndarray:
+    old = np.concatenate([a["i"], a["f"], a["o"]])
+    u = {k: affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "ifgo"}
+    for k in "ifo":
+        u[k] = u[k] + np.hstack([a[f"R_{g}{k}"] for g in "ifo"]) @ old
+    new = sigma(u["f"] + a["p_f"] * a["c"]) * a["c"]
+    new = new + sigma(u["i"] + a["p_i"] * a["c"]) * tanh(u["g"])
+    return sigma(u["o"] + a["p_o"] * new) * tanh(new)
+
+
+def slim(a: Arrays, gate: Callable[[str], np.ndarray]) -> np.ndarray:
+    return lstm(gate("i"), gate("f"), affine(a, "W_c", "U_c", "b_c"), gate("o"), a)
+
+
+def mogrified(a: Arrays) -> np.ndarray:
+    x = a["x"] * 2 * sigma(a["Q"] @ a["h"])
+    other = a | {"x": x, "h": a["h"] * 2 * sigma(a["R"] @ x)}
+    return lstm(*(affine(other, f"W_{k}", f"U_{k}", f"b_{k}") for k in "ifgo"), other)
 
 
 def lstm(i: np.ndarray, f: np.ndarray, g: np.ndarray, o: np.ndarray, a: Arrays) -> np.ndarray:
@@ -202,7 +262,7 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
         a["W_h"] @ a["x"],
     ),
     "minimal.mgu_flax": mgu,
-    "minimal.mgu": minimal_mgu,
+    "minimal.mgu": lambda a: minimal_mgu(a, affine(a, "W_f", "U_f", "b_f")),
     "minimal.mingru": lambda a: let_in(
         a, sigma(a["W_z"] @ a["x"] + a["b_z"]), a["W_h"] @ a["x"] + a["b_h"]
     ),
@@ -218,6 +278,24 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
     "minimal.ran": additive,
     "minimal.sru": simple,
     "minimal.cfn": chaos_free,
+    "minimal.atr": twin_gated,
+    "minimal.brc": lambda a: bistable(
+        a, {k: a[f"W_{k}"] @ a["x"] + a[f"u_{k}"] * a["h"] + a[f"b_{k}"] for k in "az"}
+    ),
+    "minimal.nbrc": lambda a: bistable(
+        a, {k: affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "az"}
+    ),
+    "minimal.fastgrnn": lambda a: shared(a, affine(a, "W", "U")),
+    "minimal.fastgrnn_low_rank": lambda a: shared(
+        a, a["W_2"] @ a["W_1"] @ a["x"] + a["U_2"] @ a["U_1"] @ a["h"]
+    ),
+    "minimal.lightru": lambda a: let_in(
+        a, sigma(affine(a, "W_f", "U_f", "b_f")), tanh(a["W_h"] @ a["x"])
+    ),
+    "minimal.mgu_1": lambda a: minimal_mgu(a, a["U_f"] @ a["h"] + a["b_f"]),
+    "minimal.mgu_2": lambda a: minimal_mgu(a, a["U_f"] @ a["h"]),
+    "minimal.mgu_3": lambda a: minimal_mgu(a, a["b_f"]),
+    "minimal.trnn": lambda a: keep(a, sigma(a["V"] @ a["x"] + a["b"]), a["W"] @ a["x"]),
     "lstm.textbook": lambda a: lstm(*(affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "ifco"), a),
     "lstm.keras": lambda a: lstm(*(affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "ifco"), a),
     "lstm.cifg": coupled,
@@ -229,10 +307,25 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
     "lstm.nog": lambda a: greff(a, "NOG"),
     "lstm.niaf": lambda a: greff(a, "NIAF"),
     "lstm.noaf": lambda a: greff(a, "NOAF"),
+    "lstm.cifg_peephole": lambda a: greff(a, "CIFG"),
+    "lstm.fgr": fully_recurrent,
+    "lstm.mogrifier": mogrified,
+    "lstm.no_biases": lambda a: lstm(*(affine(a, f"W_i{k}", f"W_h{k}") for k in "ifgo"), a),
+    "lstm.slim_1": lambda a: slim(a, lambda k: a[f"U_{k}"] @ a["h"] + a[f"b_{k}"]),
+    "lstm.slim_2": lambda a: slim(a, lambda k: a[f"U_{k}"] @ a["h"]),
+    "lstm.slim_3": lambda a: slim(a, lambda k: a[f"b_{k}"]),
+    "lstm.slim_4": lambda a: slim(a, lambda k: a[f"u_{k}"] * a["h"]),
+    "lstm.slim_5": lambda a: slim(a, lambda k: a[f"u_{k}"] * a["h"] + a[f"b_{k}"]),
     "rnn.elman": lambda a: tanh(affine(a, "W", "U", "b")),
     "rnn.pytorch": lambda a: tanh(affine(a, "W_ih", "W_hh", "b_ih", "b_hh")),
     "rnn.indrnn": lambda a: np.maximum(a["W"] @ a["x"] + a["u"] * a["h"] + a["b"], 0),
     "rnn.cornn": oscillators,
+    "rnn.fastrnn": lambda a: (
+        sigma(a["alpha"]) * tanh(affine(a, "W", "U", "b")) + sigma(a["beta"]) * a["h"]
+    ),
+    "rnn.lem": expressive,
+    "rnn.rhn": highway,
+    "rnn.unicornn": undamped,
 }
 
 

@@ -40,6 +40,9 @@ USUAL = frozenset({13, 26, 28, 39, 40, 50, 80, 257, 300, 513, 784})
 
 M, N, P = sp.symbols("m n p")
 
+SIZES = frozenset("mnp")
+"""The sizes of the layers that are searched; the rank of a kernel, for example, is none."""
+
 
 @dataclass(frozen=True)
 class CountFit:
@@ -175,8 +178,9 @@ def explain_count(count: int, *, m: int | None = None, n: int | None = None) -> 
 def _searched(given: Mapping[str, int]) -> str:
     free = [name for name in ("m", "n") if name not in given]
     what = f"all {' and '.join(free)}" if free else "these sizes"
+    cells = sum(SIZES.issuperset(cell.size_names) for cell in catalogue.values())
     return (
-        f"every layer of {len(libraries())} libraries and {len(catalogue)} cells, up to "
+        f"every layer of {len(libraries())} libraries and {cells} cells, up to "
         f"{MAX_LAYERS} layers, one direction and both (outputs side by side), {what}; "
         f"a projection p < n{'' if 'm' in given else ' with p = m'}"
     )
@@ -262,8 +266,12 @@ def _sizes(
     formula: sp.Expr, names: tuple[str, ...], count: int, given: Mapping[str, int]
 ) -> Iterator[dict[str, int]]:
     """The sizes at which a formula has this value."""
-    if not {*names} <= {"m", "n", "p"} or not given.keys() <= {*names}:
+    if not SIZES.issuperset(names):
         return
+    if "m" in given and "m" not in names:  # its input is as wide as its state
+        given = {"n": given["m"], **given}
+        if given["n"] != given["m"]:
+            return
     free = "p" if "p" in names else "m"
     equal = {M: P} if free == "p" and "m" not in given else {}
     known = {size: number for size, number in given.items() if size == "m"}

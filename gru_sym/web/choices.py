@@ -19,6 +19,9 @@ from gru_sym.lookup import catalogue
 EQUATIONS = "equations"
 """In the place of a library: cells of the catalogue that no library stores."""
 
+FIELDS = frozenset("mnp")
+"""The sizes that the page asks for."""
+
 FIRST = ("pytorch", "keras")
 """The libraries that most readers have come for; the others follow by name."""
 
@@ -103,7 +106,7 @@ class Choice:
 
 
 def choices() -> list[Choice]:
-    """Every layer, PyTorch's and Keras' first.
+    """Every layer whose sizes the page asks for, PyTorch's and Keras' first.
 
     >>> [choice.label for choice in choices() if choice.key.startswith("keras/GRU")]
     ['Keras GRU', 'Keras GRU', 'Keras GRU(reset_after=False)', 'Keras GRU(reset_after=False)']
@@ -111,7 +114,8 @@ def choices() -> list[Choice]:
     libraries = sorted((path.stem for path in FOLDER.glob("*.txt")), key=_rank)
     found = [choice for name in libraries for choice in _of_library(name, layout(name))]
     stored = {choice.form.cell_id for choice in found if choice.form}
-    return found + [_of_equations(catalogue[name]) for name in catalogue if name not in stored]
+    others = [catalogue[name] for name in catalogue if name not in stored]
+    return found + [_of_equations(c) for c in others if FIELDS.issuperset(c.size_names)]
 
 
 def _rank(library: str) -> tuple[int, str]:
