@@ -61,8 +61,8 @@ def test_layer_is_found_from_its_count(name, m, n):
 
 def test_a_cell_whose_input_is_as_wide_as_its_state_is_found_by_either_size():
     count = catalogue["minimal.sru"].count(n=7)
-    for given in ({}, {"m": 7}, {"n": 7}, {"m": 7, "n": 7}):
-        assert any("minimal.sru" in fit.cells for fit in explain_count(count, **given).fits)
+    for known in ({}, {"m": 7}, {"n": 7}, {"m": 7, "n": 7}):
+        assert any("minimal.sru" in fit.cells for fit in explain_count(count, **known).fits)
     assert not any(fit.sizes == {"n": 7} for fit in explain_count(count, m=7, n=8).fits)
     assert not any(fit.sizes == {"n": 7} for fit in explain_count(count, m=8).fits)
 
