@@ -33,7 +33,8 @@ LONGEST_BLOCK = 50  # milliseconds for which nothing else happens in the page
 
 @pytest.mark.parametrize("name", catalogue)
 def test_it_says_what_the_command_line_says(name: str, capsys: pytest.CaptureFixture[str]):
-    found = answer(catalogue[name].text, SIZES | {"p": 4})
+    others = {"p": 4, "k": 3, "r": 2}
+    found = answer(catalogue[name].text, SIZES | others)
     main(["show", name, "--json"])
     shown = json.loads(capsys.readouterr().out)
     assert [found[k] for k in ("formula", "factored", "latex", "states")] == [
@@ -43,7 +44,8 @@ def test_it_says_what_the_command_line_says(name: str, capsys: pytest.CaptureFix
         assert [mine[k] for k in ("name", "shape", "role", "gate", "formula")] == [
             theirs[k] for k in ("name", "shape", "role", "gate", "count")
         ]
-    given = {"m": ["-m", "8"], "n": ["-n", "16"], "p": ["--set", "p=4"]}
+    given = {"m": ["-m", "8"], "n": ["-n", "16"]}
+    given |= {size: ["--set", f"{size}={number}"] for size, number in others.items()}
     sizes = [word for name in found["size_names"] for word in given[name]]
     main(["count", name, *sizes, "--json"])
     counted = json.loads(capsys.readouterr().out)
