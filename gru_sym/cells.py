@@ -76,6 +76,12 @@ class Cell:
     >>> Cell("h' = tanh(A @ (B @ x) + U @ h)").size_names
     ('m', 'n', 'k')
 
+    Further inputs and constants are declared; they have shapes and are not counted:
+
+    >>> decayed = Cell("gap: input 1\nA: constant n x n\nh' = exp(-gap) * (A @ h) + W @ x")
+    >>> decayed.inputs, decayed.constants, decayed.count()
+    (('x', 'gap'), ('A',), m*n)
+
     A parameter that occurs twice is one:
 
     >>> Cell("z = sigmoid(W @ x)\nh' = z * tanh(W @ x) + h").count()
@@ -124,6 +130,16 @@ class Cell:
         return notes(self.program, self.sizes)
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        """x, and the further inputs in the order in which they are declared."""
+        return self.program.inputs
+
+    @property
+    def constants(self) -> tuple[str, ...]:
+        """The arrays that are given once and not trained, in the order of their declarations."""
+        return self.program.constants
+
+    @property
     def states(self) -> tuple[str, ...]:
         """The names of the states, in the order in which they are computed."""
         return self.program.states
@@ -163,8 +179,10 @@ class Cell:
     @cached_property
     def size_names(self) -> tuple[str, ...]:
         """The symbols that sizes are written in: m and n first, then the others as they appear."""
-        reads_input = any(name.name == INPUT for _, name in self.program.occurrences())
-        names = ((INPUT,) if reads_input else ()) + self.states + self.program.parameters
+        program = self.program
+        reads_input = any(name.name == INPUT for _, name in program.occurrences())
+        further = (*program.inputs[1:], *program.constants)
+        names = (*((INPUT,) * reads_input), *self.states, *program.parameters, *further)
         shapes = [self.sizes.shapes[name] for name in names]
         used = dict.fromkeys(size for shape in shapes for size in shape if isinstance(size, str))
         return tuple(

@@ -14,6 +14,7 @@ from typing import Any
 
 import sympy as sp
 
+from gru_sym.algebra import size_expression
 from gru_sym.cells import Cell, SizeValue, evaluate
 from gru_sym.layers import Layer
 from gru_sym.operations import (
@@ -150,8 +151,9 @@ def _layer(layer: Layer, first_steps: int | None) -> Cost:
     cell, D = layer.cell, layer.directions
     starts = layer.learn_initial_state
     total = _cell(cell, False, starts, first_steps).map(lambda formula: D * formula)
-    if D == 2:  # the input turned round is a copy
-        total = replace(total, kept=total.kept + T * B * cell.symbol("x").shape[0])
+    if D == 2:  # the inputs turned round are copies
+        inputs = sp.Add(*(size_expression(cell.sizes.shapes[name][0]) for name in cell.inputs))
+        total = replace(total, kept=total.kept + T * B * inputs)
     if layer.num_layers != 1:
         above = layer.input_above()
         upper = _cell(cell, True, starts, first_steps).map(

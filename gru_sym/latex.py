@@ -11,7 +11,6 @@ from gru_sym.functions import FUNCTIONS
 from gru_sym.language.scope import Program
 from gru_sym.language.shapes import Sizes
 from gru_sym.language.syntax import (
-    INPUT,
     Apply,
     Expression,
     MatrixProduct,
@@ -61,8 +60,8 @@ class LatexWriter:
         )
 
     def shape_lines(self) -> list[str]:
-        """The members of each space on one line: x and the states first, then the parameters."""
-        vectors = [INPUT] if INPUT in self._read() else []
+        """The members of each space on a line: inputs and states, parameters, what is fixed."""
+        vectors = [name for name in self.program.inputs if name in self._read()]
         groups: dict[str, list[str]] = {
             self._space(name): [] for name in (*vectors, *self.program.states)
         }
@@ -72,6 +71,8 @@ class LatexWriter:
         kernels: dict[str, list[str]] = {}
         for name in self.program.parameters:
             kernels.setdefault(self._space(name), []).append(self.name(name))
+        for name in self.program.constants:
+            kernels.setdefault(rf"{self._space(name)}\ \text{{fixed}}", []).append(self.name(name))
         rest = [rf"{', '.join(members)} \in {space}" for space, members in kernels.items()]
         return [r",\quad ".join(first), *rest]
 
@@ -101,7 +102,7 @@ class LatexWriter:
             case Number(value=value):
                 return _number(value)
             case Name(name=name, primed=primed):
-                if name in self.program.parameters:
+                if name in (*self.program.parameters, *self.program.constants):
                     return self.name(name)
                 before = name in self.program.states and not primed
                 return self.name(name, "t-1" if before else "t")

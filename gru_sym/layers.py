@@ -34,7 +34,8 @@ class Layer:
 
     Parameters
     ----------
-    cell : the cell of every layer.
+    cell : the cell of every layer. Each layer is given the further inputs and the constants of the
+        cell; above the first, x is the output of the layer below.
     num_layers : a positive integer, or the name of a symbol for a formula in it.
     bidirectional : a second set of cells reads the sequence backwards; the layers above the first
         then read both outputs, D n numbers with D = 2.
@@ -46,7 +47,8 @@ class Layer:
     Raises
     ------
     ValueError : for a number of layers that is not positive, or for more than one layer of a cell
-        whose input cannot have the size of its output.
+        whose input cannot have the size of its output, or whose further inputs or constants have
+        the size of x.
     """
 
     cell: Cell
@@ -84,11 +86,13 @@ class Layer:
                 f"{self.num_layers} already names a size of {self.cell.name}; name the number "
                 f"of layers otherwise"
             )
-        taken = {state.name for state in self._initial_states()} & {*self.cell.program.parameters}
+        taken = {state.name for state in self._initial_states()} & {*self.cell.program.given}
         if self.learn_initial_state and taken:
+            name = min(taken)
+            kind = "a parameter" if name in self.cell.program.parameters else "another name"
             raise ValueError(
-                f"{min(taken)} is a parameter of {self.cell.name}; a trained initial state of that "
-                f"name would be a second one"
+                f"{name} is {kind} of {self.cell.name}; a trained initial state of that name would "
+                f"be a second one"
             )
         if self.num_layers != 1:
             self.input_above()
@@ -229,11 +233,20 @@ class Layer:
         """What the input size becomes above the first layer, for the input and what has its size.
 
         A state that keeps the input (`p' = x`, `p: m`) thus has the size of its own layer's input.
-        Only the output state cannot grow so: a layer would hand on ever more numbers.
+        Only the output state cannot grow so: a layer would hand on ever more numbers. Nor can
+        further inputs and constants: every layer is given the same ones.
         """
         shapes = self.cell.sizes.shapes
         size, output = shapes[INPUT][0], shapes[self.cell.output][0]
         if size != output and isinstance(size, str):
+            for name in (*self.cell.inputs[1:], *self.cell.constants):
+                if size in shapes[name]:
+                    raise ValueError(
+                        f"{self.cell.name} cannot be stacked: every layer is given the same "
+                        f"{name}, which has the size of {INPUT}, {size}, and above the first layer "
+                        f"{INPUT} has {self.output_size} numbers; declare a size of its own for "
+                        f"{name} where it has one"
+                    )
             return {size_expression(size): self.output_size}
         if size_expression(size) == self.output_size:
             return {}

@@ -127,11 +127,15 @@ class _Run:
         states = output_first(self.cell)
         for parameter in self.cell.program.parameters:
             self.known[parameter] = Array(self.shapes[parameter], grad=True, given=True)
+        for constant in self.cell.constants:
+            self.known[constant] = Array(self.shapes[constant], given=True)
         given = self.states_grad
         for state in states:
             self.known[state] = Array(self.shapes[state], self.batch, given, given)
         lead = self.time * self.batch
-        self.known[INPUT] = Array(self.shapes[INPUT], lead, self.input_grad, given=True)
+        for vector in self.cell.inputs:  # above the first level x is an output of the one below
+            grad = self.input_grad and vector == INPUT
+            self.known[vector] = Array(self.shapes[vector], lead, grad, given=True)
         once = self._lines(plan.once)
         sequence = self._lines(plan.sequence)
         self.in_loop = True

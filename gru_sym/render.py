@@ -12,6 +12,7 @@ from typing import Any
 import sympy as sp
 
 from gru_sym.cells import Cell, Parameter, SizeValue
+from gru_sym.language.shapes import axes
 from gru_sym.latex import LatexWriter, alike, plain_latex
 
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -178,6 +179,21 @@ def parameter_table(cell: Cell) -> Table:
     )
 
 
+def shapes_of(cell: Cell, names: Iterable[str]) -> dict[str, list[str]]:
+    """The axes of some names of a cell, as texts."""
+    return {name: [str(size) for size in axes(cell.sizes.shapes[name])] for name in names}
+
+
+def _given_lines(cell: Cell) -> Iterable[str]:
+    """The further inputs and the constants of a cell, with shapes, on a line each."""
+    kinds = {"further inputs": cell.inputs[1:], "constants, not trained": cell.constants}
+    for kind, members in kinds.items():
+        shapes = shapes_of(cell, members).items()
+        texts = [f"{name} ({', '.join(sizes)})" if sizes else name for name, sizes in shapes]
+        if texts:
+            yield f"{kind}: {', '.join(texts)}"
+
+
 def reason_table(cell: Cell, names: Iterable[str] | None = None) -> Table:
     """Why each parameter has its shape, from the equations that say so."""
     writer = LatexWriter(cell.program, cell.sizes)
@@ -227,7 +243,8 @@ def cell_text(cell: Cell) -> str:
     if short:
         *_, total = table.splitlines()
         table += f"\n{'= ':>{total.index(str(cell.count()))}}{short}"
-    return f"{cell}\n\n{table}"
+    given = "\n".join(_given_lines(cell))
+    return "\n\n".join(filter(None, [str(cell), table, given]))
 
 
 def _gate(writer: LatexWriter, names: str) -> Math:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from gru_sym.language.scope import Program
 from gru_sym.language.shapes import Sizes
 from gru_sym.language.syntax import (
-    INPUT,
     Apply,
     Expression,
     MatrixProduct,
@@ -29,16 +28,21 @@ BIAS = "bias"
 
 
 def output_state(program: Program) -> str:
-    """The state that a layer hands on: `h` where there is one, else the last one computed."""
-    return "h" if "h" in program.states else program.states[-1]
+    """The state that a layer hands on: `h` where there is one, else the last one computed.
+
+    A state that only holds an input of an earlier step is not handed on.
+    """
+    computed = [state for state in program.states if state not in program.delayed]
+    return "h" if "h" in program.states else computed[-1]
 
 
 def roles(program: Program, sizes: Sizes) -> dict[str, str]:
     """The role of every parameter; a tied one with several roles has them joined by "and".
 
     * a kernel multiplies (by @) something with a state of the step before: *recurrent kernel*;
-      with x: *input kernel*; with values of this step that depend on both: *projection*;
-    * a vector times the input or the output state is a diagonal kernel; times another state, a
+      with an input, of this step or an earlier one: *input kernel*; with values of this step
+      that depend on both: *projection*;
+    * a vector times an input or the output state is a diagonal kernel; times another state, a
       *peephole*; times anything else, a *scale*, like every scalar that multiplies;
     * what is added to something with data in it is a *bias*; but a scalar added to a factor is a
       scale, since it multiplies the other factors: (v + s) * w = v * w + s * w.
@@ -89,9 +93,11 @@ class _RoleReader:
         self.program = program
         self.sizes = sizes
         self.parameters = frozenset(program.parameters)
+        self.fixed = self.parameters | frozenset(program.constants)
+        self.inputs = frozenset([*program.inputs, *program.delayed])
         self.output = output_state(program)
         self.constants: set[str] = set()
-        """Values made of parameters alone: their parameters have the role the value has."""
+        """Values without data: their parameters have the role the value has."""
         for equation in program.equations:
             if not equation.target.primed and self._is_constant(equation.expression):
                 self.constants.add(equation.target.name)
@@ -138,22 +144,23 @@ class _RoleReader:
         if not data:
             return role
         met = [name for factor in data for name in _outside_matrix_products(factor)]
-        states = {name.name for name in met if name.name in self.program.states}
+        states = {name.name for name in met if name.name in self.program.states} - self.inputs
         if states:
             return RECURRENT_KERNEL if self.output in states else PEEPHOLE
-        return INPUT_KERNEL if any(name.name == INPUT for name in met) else SCALE
+        return INPUT_KERNEL if any(name.name in self.inputs for name in met) else SCALE
 
     def _kernel(self, operand: Expression, role: str) -> str:
         """The role of a matrix that multiplies the operand."""
         if self._is_constant(operand):
             return role
         read = list(names(operand))
-        if any(name.name in self.program.states and not name.primed for name in read):
+        states = {*self.program.states} - self.inputs
+        if any(name.name in states and not name.primed for name in read):
             return RECURRENT_KERNEL
-        sources = {INPUT} if any(name.name == INPUT for name in read) else self._sources(operand)
-        if sources == {INPUT}:
+        sources = self.inputs & {name.name for name in read} or self._sources(operand)
+        if sources and sources <= self.inputs:
             return INPUT_KERNEL
-        return PROJECTION if INPUT in sources else RECURRENT_KERNEL
+        return PROJECTION if sources & self.inputs else RECURRENT_KERNEL
 
     def _sources(self, expression: Expression) -> set[str]:
         """The input and the states that an expression depends on, through values as well."""
@@ -161,16 +168,16 @@ class _RoleReader:
         pending, seen = list(names(expression)), set()
         while pending:
             name = pending.pop()
-            if name.name == INPUT or (name.name in self.program.states and not name.primed):
+            if name.name in self.program.data and not name.primed:
                 found.add(name.name)
-            elif name.name not in self.parameters and str(name) not in seen:
+            elif name.name not in self.fixed and str(name) not in seen:
                 seen.add(str(name))
                 pending.extend(names(self.program.equation_of[name.name].expression))
         return found
 
     def _is_constant(self, expression: Expression) -> bool:
         """Whether no input and no state is in it."""
-        constant = self.parameters | self.constants
+        constant = self.fixed | self.constants
         return all(name.name in constant and not name.primed for name in names(expression))
 
 

@@ -32,9 +32,9 @@ def shapes_at(cell: Cell, sizes: dict[str, int]) -> dict[str, tuple[int, int]]:
 
 
 def random_arrays(cell: Cell, sizes: dict[str, int], seed: int = 0) -> dict[str, np.ndarray]:
-    """The input, the states and the parameters, drawn at random in their inferred shapes."""
+    """Inputs, states, parameters and constants, drawn at random in their inferred shapes."""
     draw = np.random.default_rng(seed)
-    given = ("x", *cell.states, *cell.program.parameters)
+    given = ("x", *cell.states, *cell.program.parameters, *cell.inputs[1:], *cell.constants)
     shapes = shapes_at(cell, sizes)
     return {name: draw.normal(size=shapes[name]) for name in given}
 
@@ -132,3 +132,16 @@ def tangled_texts(draw: st.DrawFn) -> str:
         lines.append(f"{state}' = tanh({term(2)} + {term(1)} + W1 @ x + a * {state}{used})")
         known.append(f"{state}'")
     return "\n".join(lines)
+
+
+@st.composite
+def declared_texts(draw: st.DrawFn) -> tuple[str, str, dict[str, str]]:
+    """A random cell, the same with some of its parameters declared otherwise, and as what."""
+    text = draw(cell_texts())
+    kinds = {}
+    for name in Cell(text).program.parameters:
+        # A vector may be an input as well, and x need not be the only one.
+        pool = ["", "constant"] + ["input"] * (name[0] == "b")
+        kinds[name] = draw(st.sampled_from(pool))
+    lines = [f"{name}: {kind}" for name, kind in kinds.items() if kind]
+    return text, "\n".join([*lines, text]), kinds

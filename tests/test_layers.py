@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -167,11 +168,41 @@ def test_a_state_that_is_the_output_cannot_grow():
         Layer(wide, 2, True)
 
 
-def test_such_a_stack_does_not_run_as_one():
-    with pytest.raises(ValueError, match="p has the size of its own layer's input"):
-        Stack(Layer(KEEPS, 2))
-    Stack(Layer(KEEPS, 1))
-    Stack(Layer(Cell("x: n\nc' = c + W @ x\nh' = tanh(c') + x"), 2))
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+@pytest.mark.parametrize("both", [False, True])
+def test_such_a_stack_runs_as_two_cells_one_on_the_other(library: str, both: bool):
+    """Its last states have two sizes, so they come as a tuple of arrays."""
+    convert = importlib.import_module(library).asarray
+    layer, m, n, T, B = Layer(KEEPS, 2, both), 3, 4, 5, 2
+    draw = np.random.default_rng(0)
+    given = {
+        p.name: draw.normal(size=[int(s.subs({"m": m, "n": n})) for s in p.shape])
+        for p in layer.parameters
+    }
+    ours = {name: convert(array) for name, array in given.items()}
+    x = draw.normal(size=(T, B, m))
+    stack, first = Stack(layer, library), convert(x[:1])
+    outputs, (h, p) = stack.sequence(ours, convert(x))
+
+    def direction(x, level: int, suffix: str):
+        W, V, U = (given[f"{k}_l{level}{suffix}"] for k in "WVU")
+        h, before, found = np.zeros((B, n)), np.zeros_like(x[0]), []
+        for now in x[:: -1 if suffix else 1]:
+            h, before = np.tanh(now @ W.T + before @ V.T + h @ U.T), now
+            found.append(h)
+        return np.stack(found[:: -1 if suffix else 1])
+
+    suffixes = ("", "_reverse")[: 1 + both]
+    for level in (0, 1):
+        x = np.concatenate([direction(x, level, suffix) for suffix in suffixes], -1)
+    np.testing.assert_allclose(np.asarray(outputs), x, atol=1e-12)
+    assert tuple(h.shape) == (2 * (1 + both), B, n)
+    wide = n * (1 + both)
+    assert [array.shape[-1] for array in p] == [m] * (1 + both) + [wide] * (1 + both)
+    again = stack.sequence(ours, first, h, p)
+    assert again[0].shape == (1, B, wide)
+    with pytest.raises(ValueError, match="p must be a tuple of"):
+        stack.sequence(ours, first, h, h)
 
 
 def test_every_parameter_knows_where_it_is():

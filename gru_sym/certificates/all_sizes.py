@@ -146,7 +146,8 @@ def base_sizes(system: System, rule: Rule = ()) -> dict[str, int]:
     >>> base_sizes(System.of(cell("gru.pytorch")))
     {'m': 1, 'n': 2}
     """
-    used = [size for name in (*system.data, *system.parameters) for size in system.shapes[name]]
+    given = (*system.data, *system.parameters, *system.constants)
+    used = [size for name in given for size in system.shapes[name]]
     most = dict.fromkeys((size for size in used if isinstance(size, str)), 1)
     for name in system.parameters:
         for size, times in Counter(system.shapes[name]).items():

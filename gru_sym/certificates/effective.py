@@ -129,6 +129,8 @@ def effective_count(cell: Cell | Layer, **options: Any) -> EffectiveCount:
 def found_and_proved(cell: Cell) -> tuple[Redundancy, Verdict]:
     """The families of a cell, and whether they are all, at all sizes."""
     found, verdict = proved(cell)
+    if verdict.scope:
+        verdict = replace(verdict, scope=verdict.scope + _for_constants(cell))
     return replace(found, cell=cell), verdict  # cells of one text are equal, whatever their names
 
 
@@ -152,6 +154,18 @@ def _at(cell: Cell, found: Redundancy, sizes: dict[str, int]) -> EffectiveCount:
     scope = "at these sizes, by exact rank"
     if not rank.everywhere:
         scope += ", for parameters in an open set"
+    scope += _for_constants(cell)
     if rank.rank < upper:
         scope = "no family explains the difference"
     return EffectiveCount(stored, rank.rank, upper, scope, found)
+
+
+def _for_constants(cell: Cell) -> str:
+    """What is said of the constants: they are taken as random, and a special one may be less."""
+    if not cell.constants:
+        return ""
+    return f", for almost all values of the constant{_s(cell.constants)}"
+
+
+def _s(names: tuple[str, ...]) -> str:
+    return f"{'s' * (len(names) > 1)} {', '.join(names)}"

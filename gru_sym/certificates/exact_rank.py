@@ -131,7 +131,8 @@ class Search:
                 )
             else:
                 value = draws((parameters, name, row, column))
-            return Dual(value % PRIME, {columns[name, row, column]: 1} if differentiated else {})
+            place = columns.get((name, row, column)) if differentiated else None
+            return Dual(value % PRIME, {} if place is None else {place: 1})
 
         def draw(kind: str, key: Key, varies: bool) -> int:
             return draws((parameters, sample if varies else None, kind, key))

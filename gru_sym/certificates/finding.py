@@ -22,7 +22,6 @@ from gru_sym.certificates.moves import Absorption, MixingFamily, ScalingFamily, 
 from gru_sym.certificates.shifts import shifts
 from gru_sym.certificates.sites import alone, data_sites
 from gru_sym.certificates.symmetry import HOMOGENEOUS, WHOLE, Mixing, Scaling, symmetries, witnesses
-from gru_sym.language.syntax import INPUT
 from gru_sym.normal.exponents import functions_of
 from gru_sym.normal.form import normal_form
 from gru_sym.normal.polynomials import (
@@ -105,7 +104,7 @@ def redundancy(cell: Cell) -> Redundancy:
     """
     program, sizes = cell.program, cell.sizes
     states = normal_form(program, sizes).states
-    data = frozenset([INPUT, *program.states])
+    data = frozenset(program.data)
     sites = data_sites(states.values(), data)
     elimination = eliminate(sites, program.parameters, data, sizes)
     held = {*elimination.free, *(pivot.parameter for pivot in elimination.pivots)}

@@ -142,6 +142,8 @@ class _Theorem:
 @lru_cache(maxsize=64)
 def _theorem(layer: Layer) -> _Theorem:
     cell, top = layer.cell, layer.num_layers
+    if cell.inputs[1:] or cell.constants:
+        return _Theorem(cell, reason="the theorem for all sizes has no further inputs or constants")
     hidden = tuple(state for state in cell.states if state != cell.output)
     if top != 1:
         whole = _whole(layer)

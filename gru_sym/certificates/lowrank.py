@@ -42,10 +42,15 @@ def multiplied_out(system: System, mixings: Iterable[Mixing]) -> System | None:
         return None
     kept = tuple(name for name in system.parameters if name not in rewriter.mixed)
     inner = {factors.inner for factors in rewriter.made.values()}
-    if any(size in inner for name in (*kept, *system.data) for size in system.shapes[name]):
+    if any(
+        size in inner
+        for name in (*kept, *system.data, *system.constants)
+        for size in system.shapes[name]
+    ):
         return None
     shapes = dict(system.shapes) | rewriter.shapes
-    return System(states, shapes, system.data, (*kept, *rewriter.made), dict(rewriter.made))
+    made = dict(rewriter.made)
+    return System(states, shapes, system.data, (*kept, *made), made, system.constants)
 
 
 class _Rewriter:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+import sympy as sp
+
 from gru_sym.cells import Cell
 from gru_sym.language.errors import NOWHERE, CellError
 from gru_sym.language.printer import print_program
@@ -111,12 +113,25 @@ class _Member:
 
     def declarations(self) -> Iterator[Declaration]:
         for declaration in self.cell.program.declarations:
-            if declaration.name != INPUT:
-                yield _sized(self.named(declaration.name), declaration.size)
-            elif self.place[0] == 0:
-                yield _sized(INPUT, declaration.size)
+            if declaration.name != INPUT or self.place[0] == 0:
+                size, columns = map(self.here_sized, (declaration.size, declaration.columns))
+                name = self.named(declaration.name)
+                yield replace(declaration, name=name, size=size, columns=columns, place=NOWHERE)
+
+    def here_sized(self, size: Size | None) -> Size | None:
+        """A size at this level: above the first one, that of the input is another."""
+        above = self.layer.input_above() if self.place[0] else {}
+        new = above.get(sp.Symbol(size)) if isinstance(size, str) else None
+        if new is None:
+            return size
+        if not new.is_Atom:
+            raise _Unwritten
+        return int(new) if new.is_Integer else str(new)
 
     def named(self, name: str) -> str:
+        """A name here: the inputs and constants are those of all levels."""
+        if name in (*self.cell.inputs, *self.cell.constants):
+            return name
         return self.shared(name) if name in self.cell.program.parameters else self.local(name)
 
     def here(self, expression: Expression) -> Expression | None:

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from gru_sym.cells import Cell
 from gru_sym.language.shapes import Shape
-from gru_sym.language.syntax import INPUT
 from gru_sym.normal.exponents import Exponents, functions_of
 from gru_sym.normal.field_values import PIECES, Draws, Key
 from gru_sym.normal.form import normal_form
@@ -62,9 +61,10 @@ class Factors:
 
 @dataclass(frozen=True)
 class System:
-    """What is observed, as polynomials in data and parameters, with the shapes of both.
+    """What is observed, as polynomials in data, parameters and constants, with all shapes.
 
-    `factors` names matrices whose values are products of two random matrices.
+    A constant is neither: it is the same at each step, and no derivative is taken by it. `factors`
+    names matrices whose values are products of two random matrices.
     """
 
     states: Mapping[str, Polynomial]
@@ -72,13 +72,16 @@ class System:
     data: tuple[str, ...]
     parameters: tuple[str, ...]
     factors: Mapping[str, Factors] = field(default_factory=dict)
+    constants: tuple[str, ...] = ()
 
     @staticmethod
     def of(cell: Cell) -> System:
         """The next states of a cell."""
         states = normal_form(cell.program, cell.sizes).states
-        data = (INPUT, *cell.states)
-        return System(states, cell.sizes.shapes, data, cell.program.parameters)
+        program = cell.program
+        return System(
+            states, cell.sizes.shapes, program.data, program.parameters, {}, program.constants
+        )
 
     @cached_property
     def exponents(self) -> Exponents:

@@ -51,7 +51,7 @@ class OneUnit:
         self.shapes = cell.sizes.shapes
         self.units = tuple(dict.fromkeys(self.shapes[state][0] for state in forms))
         self.present: frozenset[Size] = frozenset(self.units)
-        self.data = frozenset([INPUT, *cell.states])
+        self.data = frozenset(cell.program.data)
         self.exponents = Exponents.of_functions(forms.values(), self.data)
         self.own_input = self.shapes[INPUT][0] in self.units
         self.draws = Draws(seed=2)
@@ -60,6 +60,8 @@ class OneUnit:
     def check(self) -> None:
         """Raise `Unsettled` for a cell that does not fall into units."""
         forms = self.forms.values()
+        if self.cell.inputs[1:] or self.cell.constants:
+            raise Unsettled("it is given more than one input and its parameters")
         if any(f.function not in SMOOTH for f in functions_of(*forms)):
             raise Unsettled("which pieces of a piecewise linear function are reached is not known")
         if reason := mixed_constants(forms, self.exponents):

@@ -64,7 +64,7 @@ class UnrolledLayer:
         self.shapes = layer.cell.sizes.shapes
         self.states = normal_form(layer.cell.program, layer.cell.sizes).states
         self.exponents = Exponents.of_functions(
-            self.states.values(), frozenset([INPUT, *layer.cell.states])
+            self.states.values(), frozenset(layer.cell.program.data)
         )
         self.draws = Draws(seed=1)
         self.reached: dict[Place, list[list[int]]] = {}
@@ -114,23 +114,30 @@ class UnrolledLayer:
         self, sample: object, parameters: object, derivatives: bool = True
     ) -> tuple[list[Vector], dict[Hashable, Dual]]:
         """The outputs of the layer at one random sequence."""
-        width = self.size(0, self.shapes[INPUT][0])
-        sequence = [
-            [Dual(self.draws((sample, t, i)), varies=True) for i in range(width)]
-            for t in range(self.steps)
-        ]
+        sequence = self._drawn(sample, INPUT)
+        further = {name: self._drawn(sample, name) for name in self.layer.cell.inputs[1:]}
         arguments: dict[Hashable, Dual] = {}
         for level in range(self.levels):
             passes = []
             for direction in range(self.layer.directions):
                 walk = _Walk(self, level, direction, sample, parameters, arguments, derivatives)
-                order = sequence if direction == 0 else sequence[::-1]
-                outputs = walk.along(order)
-                passes.append(outputs if direction == 0 else outputs[::-1])
+                way = 1 if direction == 0 else -1
+                read = {INPUT: sequence, **further}
+                outputs = walk.along({name: steps[::way] for name, steps in read.items()})
+                passes.append(outputs[::way])
             sequence = [
                 [e for output in outputs for e in output] for outputs in zip(*passes, strict=True)
             ]
         return sequence, arguments
+
+    def _drawn(self, sample: object, name: str) -> list[Vector]:
+        """A random sequence for an input."""
+        key = () if name == INPUT else (name,)
+        width = range(self.size(0, self.shapes[name][0]))
+        return [
+            [Dual(self.draws((sample, t, i, *key)), varies=True) for i in width]
+            for t in range(self.steps)
+        ]
 
 
 class _Walk:
@@ -151,12 +158,13 @@ class _Walk:
         self.copy = parameter_copy(map_.layer, level, direction)
         self.sample, self.parameters, self.arguments = sample, parameters, arguments
 
-    def along(self, sequence: list[Vector]) -> list[Vector]:
-        """The outputs, one for every input."""
+    def along(self, sequences: Mapping[str, list[Vector]]) -> list[Vector]:
+        """The outputs, one for every step of the inputs."""
         cell, outputs = self.map.layer.cell, []
         data = {state: self._first_state(state) for state in cell.states}
-        for step, values in enumerate(sequence):
-            data = self._step(step, {INPUT: values, **data})
+        for step in range(self.map.steps):
+            inputs = {name: sequence[step] for name, sequence in sequences.items()}
+            data = self._step(step, {**inputs, **data})
             outputs.append(data[cell.output])
             # Only states at common parameters say what is reached.
             for state, vector in data.items() if self.derivatives else ():
@@ -171,6 +179,8 @@ class _Walk:
         return [self._parameter((self.level, self.direction), f"{state}0", row, 0) for row in rows]
 
     def _parameter(self, copy: tuple[int, int], name: str, row: int, column: int) -> Dual:
+        if name in self.map.layer.cell.constants:  # one for all levels and directions
+            return Dual(self.map.draws((self.parameters, "constant", name, row, column)))
         value = self.map.draws((self.parameters, copy, name, row, column))
         if not self.derivatives:
             return Dual(value)

@@ -14,7 +14,7 @@ from gru_sym.cli.arguments import (
 )
 from gru_sym.cli.cells import read_cell, sizes_given
 from gru_sym.layers import Layer
-from gru_sym.render import factored
+from gru_sym.render import factored, shapes_of
 
 
 def add(commands: Commands) -> None:
@@ -46,6 +46,8 @@ def run(options: argparse.Namespace) -> str:
             "sizes": sizes,
             "layers": options.layers,
             "bidirectional": options.bidirectional,
+            "inputs": shapes_of(cell, cell.inputs),
+            "constants": shapes_of(cell, cell.constants),
         }
         return json.dumps(about | numbers)
     beside = [f"= {short}"] if short else []

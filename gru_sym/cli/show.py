@@ -7,7 +7,7 @@ import json
 
 from gru_sym.cli.arguments import Commands, add_cell, add_json
 from gru_sym.cli.cells import read_cell
-from gru_sym.render import cell_text, factored
+from gru_sym.render import cell_text, factored, shapes_of
 
 
 def add(commands: Commands) -> None:
@@ -46,6 +46,8 @@ def run(options: argparse.Namespace) -> str:
             "factored": factored(cell.count()),
             "sizes": list(cell.size_names),
             "states": list(cell.states),
+            "inputs": shapes_of(cell, cell.inputs),
+            "constants": shapes_of(cell, cell.constants),
             "parameters": parameters,
             "latex": cell.latex(),
         }

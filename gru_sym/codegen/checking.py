@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from gru_sym.cells import Cell
 from gru_sym.codegen.dialects import Library
+from gru_sym.codegen.reading import output_first
 from gru_sym.language.shapes import Shape
 from gru_sym.language.syntax import INPUT
 from gru_sym.language.unification import Size
 
 
-def check(library: Library, shapes: Mapping[str, Shape], states: tuple[str, ...]) -> str:
-    """The text of `check(parameters, x, states, time)`; `time` is the axis of the steps, if any."""
-    sizes = ", ".join(f'"{state}": ({quoted(shapes[state][0])},)' for state in states)
+def check(library: Library, cell: Cell) -> str:
+    """The text of `check(parameters, x, states, time)`; `time` is the axis of the steps, if any.
+
+    With constants and further inputs it is `check(parameters, constants, x, inputs, states, time)`.
+    """
+    shapes, further = cell.sizes.shapes, cell.inputs[1:]
+    kinds = ["parameters", "SHAPES", *(["constants", "CONSTANTS"] if cell.constants else [])]
+    pairs = list(zip(kinds[::2], kinds[1::2], strict=True))
+    fixed, inputs = "constants, " * bool(cell.constants), "inputs, " * bool(further)
     return TEMPLATE.format(
         array=library.array,
         array_title=library.array_title,
         not_floating=library.not_floating,
         x_shape=f"({quoted(shapes[INPUT][0])},)",
-        states="{" + sizes + "}",
+        states=_sizes(shapes, output_first(cell)),
         devices=DEVICES if library.on_one_device else "",
+        names="".join(
+            NAMES.format(given=given, kind=given[:-1], shapes=known) for given, known in pairs
+        ),
+        arguments=f"parameters, {fixed}x, {inputs}states",
+        all=f'"x": x, {"**inputs, " * bool(further)}**parameters, '
+        f"{'**constants, ' * bool(cell.constants)}**states",
+        constants=MORE_ARRAYS if cell.constants else "",
+        inputs=INPUTS.format(sizes=_sizes(shapes, further)) if further else "",
     )
+
+
+def _sizes(shapes: Mapping[str, Shape], vectors: Iterable[str]) -> str:
+    """The shapes of vectors without their batch axes, as a dictionary."""
+    return "{" + ", ".join(f'"{name}": ({quoted(shapes[name][0])},)' for name in vectors) + "}"
 
 
 def quoted(size: Size) -> str:
@@ -32,7 +53,23 @@ DEVICES = """        if array.device != x.device:
             raise ValueError(f"{name} is on {array.device}; expected the device of x, {x.device}")
 """
 
-TEMPLATE = '''def check(parameters, x, states, time=None):
+NAMES = """    for name in {shapes}:
+        if name not in {given}:
+            raise ValueError(f"the {kind} {{name}} is missing; its shape is {{{shapes}[name]}}")
+    for name in {given}:
+        if name not in {shapes}:
+            raise ValueError(f"{{name}} is not a {kind}; they are {{', '.join({shapes})}}")
+"""
+
+MORE_ARRAYS = """\
+    arrays += [fit(name, constants[name], shape) for name, shape in CONSTANTS.items()]
+"""
+
+INPUTS = """    for name, array in inputs.items():
+        fit(name, array, {sizes}[name], tuple(x.shape[:-1]))
+"""
+
+TEMPLATE = '''def check({arguments}, time=None):
     """The parameters, in the order of SHAPES. An error names what does not fit."""
     sizes = {{}}
 
@@ -51,15 +88,9 @@ TEMPLATE = '''def check(parameters, x, states, time=None):
             raise ValueError(f"{{name}} has shape {{given}}; expected {{wanted}}{{''.join(why)}}")
         return array
 
-    for name in SHAPES:
-        if name not in parameters:
-            raise ValueError(f"the parameter {{name}} is missing; its shape is {{SHAPES[name]}}")
-    for name in parameters:
-        if name not in SHAPES:
-            raise ValueError(f"{{name}} is not a parameter; they are {{', '.join(SHAPES)}}")
-    if time is not None:  # the first state of a sequence may be left out
+{names}    if time is not None:  # the first state of a sequence may be left out
         states = {{name: state for name, state in states.items() if state is not None}}
-    for name, array in {{"x": x, **parameters, **states}}.items():
+    for name, array in {{{all}}}.items():
         if not isinstance(array, {array}):
             raise TypeError(f"{{name}} must be {array_title}, not {{type(array).__name__}}")
     if {not_floating}:
@@ -67,8 +98,8 @@ TEMPLATE = '''def check(parameters, x, states, time=None):
     if time is not None and (x.ndim < 2 or x.shape[time] == 0):
         raise ValueError(f"x has shape {{tuple(x.shape)}}; expected one step or more, and features")
     arrays = [fit(name, parameters[name], shape) for name, shape in SHAPES.items()]
-    fit("x", x, {x_shape}, tuple(x.shape[:-1]))
-    batch = tuple({{None: x.shape[:-1], 0: x.shape[1:-1], -2: x.shape[:-2]}}[time])
+{constants}    fit("x", x, {x_shape}, tuple(x.shape[:-1]))
+{inputs}    batch = tuple({{None: x.shape[:-1], 0: x.shape[1:-1], -2: x.shape[:-2]}}[time])
     for name, state in states.items():
         fit(name, state, {states}[name], batch)
     return arrays'''

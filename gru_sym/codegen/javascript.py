@@ -8,8 +8,9 @@ so that nothing is computed more than once.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from gru_sym.cells import Cell
 from gru_sym.codegen.dialects import is_call
@@ -21,7 +22,7 @@ from gru_sym.codegen.reading import equation_lines, functions_in, output_first, 
 from gru_sym.codegen.terms import Reader, name, product, rebuild
 from gru_sym.functions import FUNCTIONS
 from gru_sym.language.shapes import Sizes, axes
-from gru_sym.language.syntax import INPUT, Expression, MatrixProduct, Name
+from gru_sym.language.syntax import Expression, MatrixProduct, Name
 from gru_sym.language.unification import Size
 
 WIDTH = 92
@@ -42,9 +43,17 @@ HELPERS = {
     "each": "const each = (length, entry) => Array.from({ length }, (_, i) => entry(i));",
 }
 
+NAMES = """\
+  for (const name in {shapes})
+    if (!Object.hasOwn({given}, name)) throw new Error(`the {kind} ${name} is missing`);
+  for (const name in {given})
+    if (!Object.hasOwn({shapes}, name)) throw new Error(`${name} is not a {kind}`);
+  for (const name in {shapes}) fit(name, {given}[name], {shapes}[name]);
+"""
+
 CHECK = """
 /** Throws an Error that names what does not fit. */
-function check(parameters, vectors) {
+function check({arguments}vectors) {
   const sizes = Object.create(null);
   const shapeOf = (array) => {
     if (typeof array === "number") return [];
@@ -60,12 +69,7 @@ function check(parameters, vectors) {
     if (`${given}` !== `${wanted}`)
       throw new Error(`${name} has shape [${given}]; expected [${wanted}], that is [${shape}]`);
   };
-  for (const name in SHAPES)
-    if (!Object.hasOwn(parameters, name)) throw new Error(`the parameter ${name} is missing`);
-  for (const name in parameters)
-    if (!Object.hasOwn(SHAPES, name)) throw new Error(`${name} is not a parameter`);
-  for (const name in SHAPES) fit(name, parameters[name], SHAPES[name]);
-  for (const [name, [array, size]] of Object.entries(vectors)) fit(name, array, [size]);
+{names}  for (const [name, [array, size]] of Object.entries(vectors)) fit(name, array, [size]);
 }
 """
 
@@ -124,6 +128,10 @@ class _Module:
         self.names = Names(cell, RESERVED)
         self.sizes = cell.sizes
         self.states = output_first(cell)
+        self.vectors = (*cell.inputs, *self.states)
+        self.tables = {"parameters": ("SHAPES", cell.program.parameters)}
+        if cell.constants:
+            self.tables["constants"] = ("CONSTANTS", cell.constants)
         self.next_names = {state: self.names(f"{state}_next") for state in self.states}
         free = [letter for letter in "ijklpqst" if letter not in cell.sizes.shapes]
         self.indices = [self.names(letter) for letter in [*free, "i", "j", "k"][:3]]
@@ -143,7 +151,15 @@ class _Module:
         if "total(" in step and HELPERS["each"] not in helpers:
             helpers.append(HELPERS["each"])
         blocks = [self._heading(), self._shapes(), "\n".join([*helpers, *functions]), step]
-        return "\n\n".join(filter(None, blocks)) + "\n" + CHECK * self.checked
+        return "\n\n".join(filter(None, blocks)) + "\n" + self._check() * self.checked
+
+    def _check(self) -> str:
+        text = CHECK.replace("{arguments}", "".join(f"{given}, " for given in self.tables))
+        names = ""
+        for given, (shapes, _) in self.tables.items():
+            each = {"{given}": given, "{shapes}": shapes, "{kind}": given[:-1]}
+            names += reduce(lambda t, pair: t.replace(*pair), each.items(), NAMES)
+        return text.replace("{names}", names)
 
     def _heading(self) -> str:
         lines = [
@@ -156,21 +172,21 @@ class _Module:
         return "\n".join(f"// {line}".rstrip() for line in lines)
 
     def _shapes(self) -> str:
-        parts = [
-            f"{parameter}: {json.dumps(axes(self.sizes.shapes[parameter]))}"
-            for parameter in self.cell.program.parameters
-        ]
-        line = f"export const SHAPES = {{ {', '.join(parts)} }};"
+        return "\n".join(self._table(*table) for table in self.tables.values())
+
+    def _table(self, name: str, arrays: Iterable[str]) -> str:
+        parts = [f"{array}: {json.dumps(axes(self.sizes.shapes[array]))}" for array in arrays]
+        line = f"export const {name} = {{ {', '.join(parts)} }};"
         if len(line) <= WIDTH and parts:
             return line
-        return "export const SHAPES = {" + "".join(f"\n  {part}," for part in parts) + "\n};"
+        return f"export const {name} = {{" + "".join(f"\n  {part}," for part in parts) + "\n};"
 
     def _lengths(self) -> Iterator[tuple[Size, str]]:
         """How many entries a size stands for; the last answer is the one that is kept."""
-        for parameter in self.cell.program.parameters:
-            for axis, size in enumerate(axes(self.sizes.shapes[parameter])):
-                yield size, f"{self.names[parameter]}{'[0]' * axis}.length"
-        for vector in (INPUT, *reversed(self.states)):
+        for array in (*self.cell.constants, *self.cell.program.parameters):
+            for axis, size in enumerate(axes(self.sizes.shapes[array])):
+                yield size, f"{self.names[array]}{'[0]' * axis}.length"
+        for vector in (*self.cell.inputs, *reversed(self.states)):
             yield self.sizes.shapes[vector][0], f"{self.names[vector]}.length"
         for rows, columns in self.sizes.shapes.values():
             yield from ((size, str(size)) for size in (rows, columns) if isinstance(size, int))
@@ -200,12 +216,7 @@ class _Module:
         return name(new)
 
     def _step(self) -> str:
-        own = [self.names[parameter] for parameter in self.cell.program.parameters]
-        given = [
-            parameter if text == parameter else f"{parameter}: {text}"
-            for parameter, text in zip(self.cell.program.parameters, own, strict=True)
-        ]
-        vectors = (INPUT, *self.states)
+        vectors = self.vectors
         arguments = [self.names[vector] for vector in vectors]
         after = [self.next_names[state] for state in self.states]
         shapes = ", ".join(
@@ -217,26 +228,35 @@ class _Module:
             f"{text}: [{text}, {json.dumps(self.sizes.shapes[vector][0])}]"
             for vector, text in zip(vectors, arguments, strict=True)
         )
+        given = ", ".join(self.tables)
+        constants = ", constants as in CONSTANTS" * bool(self.cell.constants)
         body = [
-            *([f"check(parameters, {{ {checks} }});"] * self.checked),
-            *([_broken("const { ", given, " } = parameters;")] if given else []),
+            *([f"check({given}, {{ {checks} }});"] * self.checked),
+            *(
+                _broken("const { ", [self._unpacked(name) for name in arrays], f" }} = {table};")
+                for table, (_, arrays) in self.tables.items()
+                if arrays
+            ),
             *map(self._line, self.lines),
             f"return {after[0] if len(after) == 1 else '[' + ', '.join(after) + ']'};",
         ]
         return "\n".join(
             [
-                f"/** One step: {what}. Shapes: {shapes}; parameters as in SHAPES. */",
-                f"export function step(parameters, {', '.join(arguments)}) {{",
+                f"/** One step: {what}. Shapes: {shapes}; parameters as in SHAPES{constants}. */",
+                f"export function step({given}, {', '.join(arguments)}) {{",
                 *(f"  {line}" for line in "\n".join(body).split("\n")),
                 "}",
             ]
         )
 
+    def _unpacked(self, array: str) -> str:
+        text = self.names[array]
+        return array if text == array else f"{array}: {text}"
+
     def _line(self, line: Assign) -> str:
         rows, columns = shape = self.sizes.shapes[line.target.name]
-        vectors = frozenset([INPUT, *self.states])
         i, j, k = self.indices
-        entry = _Entry(self.names, self.sizes, vectors, self.next_names, k)
+        entry = _Entry(self.names, self.sizes, frozenset(self.vectors), self.next_names, k)
         primed = line.target.primed
         text = self.next_names[line.target.name] if primed else self.names[line.target.name]
         if columns != 1:

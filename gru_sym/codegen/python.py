@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from gru_sym.cells import Cell
 from gru_sym.codegen.checking import check, quoted
@@ -39,14 +39,14 @@ class _Module:
         self.cell = cell
         self.library = library
         self.checked = checked
-        self.parameters = cell.program.parameters
+        self.arrays = (*cell.program.parameters, *cell.constants)
         self.states = output_first(cell)
         self.reader = Reader(cell.program, cell.sizes)
         self.lines = [Assign(target, right) for target, right in self.reader.equations()]
 
     def text(self) -> str:
         """The whole module."""
-        checks = [check(self.library, self.cell.sizes.shapes, self.states)] * self.checked
+        checks = [check(self.library, self.cell)] * self.checked
         functions = "\n\n\n".join([*self._helpers(), self._step(), self._sequence(), *checks])
         imports = [line for line in self.library.imports if f"{line.split()[-1]}." in functions]
         blocks = [self._heading(), "\n".join(imports), self._shapes()]
@@ -63,11 +63,14 @@ class _Module:
         )
 
     def _shapes(self) -> str:
-        rows = [
-            f'    "{parameter}": {_shape(self.cell.sizes.shapes[parameter])},'
-            for parameter in self.parameters
-        ]
-        return "SHAPES = {\n" + "\n".join(rows) + "\n}" if rows else "SHAPES = {}"
+        tables = {"SHAPES": self.cell.program.parameters}
+        if self.cell.constants:
+            tables["CONSTANTS"] = self.cell.constants
+        return "\n\n".join(self._table(name, arrays) for name, arrays in tables.items())
+
+    def _table(self, name: str, arrays: Iterable[str]) -> str:
+        rows = [f'    "{array}": {_shape(self.cell.sizes.shapes[array])},' for array in arrays]
+        return f"{name} = {{\n" + "\n".join(rows) + "\n}" if rows else f"{name} = {{}}"
 
     def _helpers(self) -> list[str]:
         helpers = self.library.helpers
@@ -81,15 +84,16 @@ class _Module:
         sizes = self.cell.sizes
         next_names, hand_over = self._next_names(self.lines, names)
         speller = Speller(self.library, names, sizes, self.reader.constant, next_names)
-        x, states = names[INPUT], [names[state] for state in self.states]
-        vectors = [f"{names[v]} (..., {_size(sizes.shapes[v])})" for v in (INPUT, *self.states)]
+        inputs = (*self.cell.inputs, *self.states)
+        states = [names[state] for state in self.states]
+        vectors = [f"{names[v]} (..., {_size(sizes.shapes[v])})" for v in inputs]
         after = "the next state" if len(states) == 1 else f"the next states, {', '.join(states)}"
         return _function(
-            f"def step(parameters, {x}, {', '.join(states)}):",
+            f"def step({self._given(names)}, {', '.join(states)}):",
             [
                 f"One step: {after}.",
                 "",
-                *_filled(f"Shapes: {', '.join(vectors)}; parameters as in SHAPES."),
+                *_filled(f"Shapes: {', '.join(vectors)}; {self._as_in}."),
             ],
             [
                 *self._unpack(names),
@@ -127,13 +131,16 @@ class _Module:
         cut = self._read_step_by_step(plan)
         steps = f"len({x})" if INPUT in cut else f"{x}.shape[0]"
         return _function(
-            f"def sequence(parameters, {x}, {', '.join(f'{s}=None' for s in states)}, "
+            f"def sequence({self._given(names)}, {', '.join(f'{s}=None' for s in states)}, "
             "*, batch_first=False):",
             self._sequence_notes(names, outputs),
             [
                 *self._unpack(names, ", -2 if batch_first else 0"),
                 "if batch_first:",
-                f"    {x} = {self.library.moveaxis.format(array=x, source=-2, target=0)}",
+                *(
+                    f"    {each} = {self.library.moveaxis.format(array=each, source=-2, target=0)}"
+                    for each in map(names.__getitem__, self.cell.inputs)
+                ),
                 *self._zero_states(names),
                 *self._before_the_loop(plan, names, cut),
                 "",
@@ -158,24 +165,27 @@ class _Module:
         known = self._size_texts(names)
         optional = all(shapes[state][0] in known for state in self.states)
         zero = ", zero if not given" if optional else ""
-        x, size = names[INPUT], _size(shapes[INPUT])
-        output = _size(shapes[self.cell.output])
+        run = {names[name]: _size(shapes[name]) for name in self.cell.inputs}
+        run[outputs] = _size(shapes[self.cell.output])
+        steps = ", ".join(f"{name} (T, ..., {size})" for name, size in run.items())
+        first = ", ".join(f"{name} (..., T, {size})" for name, size in run.items())
+        lines = [f"Shapes: {steps}; {self._as_in};", f"with batch_first {first}."]
         return [
             f"The output after each step, and the last {last}: ({outputs}, {_tuple(states)}).",
             "",
-            f"Shapes: {x} (T, ..., {size}), {outputs} (T, ..., {output}); parameters as in SHAPES;",
-            f"with batch_first {x} (..., T, {size}), {outputs} (..., T, {output}).",
+            *(lines if not self.cell.inputs[1:] else _filled(" ".join(lines))),
             *_filled(f"The first {last}: {given}{zero}."),
         ]
 
     def _size_texts(self, names: Names) -> dict[Size, str]:
-        """An expression for each size that a parameter or x tells."""
+        """An expression for each size that a parameter, a constant or an input tells."""
         shapes = self.cell.sizes.shapes
         found: dict[Size, str] = {}
-        for parameter in self.parameters:
-            for axis, size in enumerate(shapes[parameter]):
-                found.setdefault(size, f"{names[parameter]}.shape[{axis}]")
-        found.setdefault(shapes[INPUT][0], f"{names[INPUT]}.shape[-1]")
+        for array in self.arrays:
+            for axis, size in enumerate(shapes[array]):
+                found.setdefault(size, f"{names[array]}.shape[{axis}]")
+        for vector in self.cell.inputs:
+            found.setdefault(shapes[vector][0], f"{names[vector]}.shape[-1]")
         return found | {
             size: str(size) for state in self.states if isinstance(size := shapes[state][0], int)
         }
@@ -231,14 +241,31 @@ class _Module:
 
     # What is given
 
+    def _given(self, names: Names) -> str:
+        """The arguments of a function, up to the states."""
+        constants = ["constants"] if self.cell.constants else []
+        return ", ".join(["parameters", *constants, *(names[i] for i in self.cell.inputs)])
+
+    @property
+    def _as_in(self) -> str:
+        constants = ", constants as in CONSTANTS" if self.cell.constants else ""
+        return f"parameters as in SHAPES{constants}"
+
     def _unpack(self, names: Names, time: str = "") -> list[str]:
-        states = ", ".join(f'"{state}": {names[state]}' for state in self.states)
-        call = f"check(parameters, {names[INPUT]}, {{{states}}}{time})"
-        own = [names[parameter] for parameter in self.parameters]
         if not self.checked:
-            call = "(parameters[name] for name in SHAPES)"
-            if not own:
-                return []
+            tables = {"(parameters[name] for name in SHAPES)": self.cell.program.parameters}
+            tables["(constants[name] for name in CONSTANTS)"] = self.cell.constants
+            pairs = [(arrays, call) for call, arrays in tables.items() if arrays]
+            return [row for arrays, call in pairs for row in self._unpacked(names, arrays, call)]
+        further = [f'"{name}": {names[name]}' for name in self.cell.inputs[1:]]
+        states = ", ".join(f'"{state}": {names[state]}' for state in self.states)
+        constants = "constants, " * bool(self.cell.constants)
+        inputs = f"{{{', '.join(further)}}}, " * bool(further)
+        call = f"check(parameters, {constants}{names[INPUT]}, {inputs}{{{states}}}{time})"
+        return self._unpacked(names, self.arrays, call)
+
+    def _unpacked(self, names: Names, arrays: Iterable[str], call: str) -> list[str]:
+        own = [names[array] for array in arrays]
         line = f"{', '.join(own)}{',' if len(own) == 1 else ''} = {call}" if own else call
         if len(line) + 4 <= WIDTH:
             return [line]

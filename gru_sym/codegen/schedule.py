@@ -134,9 +134,9 @@ class _Scheduler:
     def __post_init__(self) -> None:
         program = self.cell.program
         self.sizes = self.cell.sizes
-        self.stages = dict.fromkeys(program.parameters, Stage.ONCE)
+        self.stages = dict.fromkeys((*program.parameters, *program.constants), Stage.ONCE)
         self.stages |= dict.fromkeys(program.states, Stage.STEP)
-        self.stages[INPUT] = Stage.SEQUENCE
+        self.stages |= dict.fromkeys(program.inputs, Stage.SEQUENCE)
 
     def run(self) -> Schedule:
         for target, expression in Reader(self.cell.program, self.sizes).equations():
@@ -148,7 +148,7 @@ class _Scheduler:
             once=(*self.once, *sequence.stacks, *step.stacks),
             sequence=sequence.lines,
             step=step.lines,
-            whole=frozenset([INPUT, *(n for line in sequence.lines for n in line.names)]),
+            whole=frozenset(self.cell.inputs).union(n for s in sequence.lines for n in s.names),
             static=static,
             sizes=replace(self.sizes, shapes=self.sizes.shapes | sequence.shapes | step.shapes),
         )

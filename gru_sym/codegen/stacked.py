@@ -26,8 +26,7 @@ class Stack:
     >>> outputs.shape, h.shape
     (torch.Size([5, 3, 32]), torch.Size([4, 3, 16]))
 
-    Raises `ValueError` for a layer with a symbolic height, shared cells or trained initial states,
-    and for a stack with a state that keeps the input.
+    Raises `ValueError` for a layer with a symbolic height, shared cells or trained initial states.
     """
 
     layer: Layer
@@ -39,13 +38,6 @@ class Stack:
             raise ValueError(f"a stack that runs has a number of layers, not {layer.num_layers}")
         if layer.learn_initial_state or layer.share_directions or layer.share_layers:
             raise ValueError("a stack that runs has cells of its own and no trained initial states")
-        grown = layer.input_above() if layer.num_layers > 1 else {}
-        for state in layer.cell.states:
-            if layer.cell.symbol(state).shape[0] in grown:
-                raise ValueError(
-                    f"{state} has the size of its own layer's input, so that the last states of "
-                    f"this stack fit into no array; run its layers one by one"
-                )
 
     @cached_property
     def routine(self) -> Routine:
@@ -57,6 +49,8 @@ class Stack:
         parameters: Mapping[str, Any],
         x: Any,
         *states: Any,
+        inputs: Sequence[Any] = (),
+        constants: Mapping[str, Any] | None = None,
         batch_first: bool = False,
         lengths: Sequence[int] | None = None,
     ) -> tuple[Any, Any]:
@@ -66,14 +60,18 @@ class Stack:
         ----------
         parameters : by the names of `Layer.parameters`.
         x : (T, ..., m), or (..., T, m) if batch_first.
-        states : in the order of `Routine.states`, each (L D, ..., n); none for zeros.
+        states : in the order of `Routine.states`, each (L D, ..., n); none for zeros. A state of
+            the size of its own layer's input, such as p in `p' = x`, is L D arrays in a tuple.
+        inputs : the further inputs of the cell, in their order, with the axes of x; every layer
+            reads them.
+        constants : by name, the same for every layer.
         lengths : for x of shape (T, B, m): how many steps of each of the B sequences count. Each
             runs on its own steps, backwards from its own last one; outputs after it are 0.
 
         Returns
         -------
         outputs (T, ..., D n), or (..., T, D n) if batch_first; the last state (L D, ..., n), or a
-        tuple of them.
+        tuple of them, each as it is given.
 
         Raises
         ------
@@ -81,66 +79,110 @@ class Stack:
             lengths that do not fit.
         """
         arrays = importlib.import_module(self.library)
-        if batch_first:
-            x = arrays.moveaxis(x, -2, 0)
-        self._check(parameters, x, states)
+        read = [arrays.moveaxis(each, -2, 0) if batch_first else each for each in (x, *inputs)]
+        self._check(parameters, constants, read, states)
+        run = _Run(self, parameters, constants, arrays)
+        cells = [list(state) for state in states]
         if lengths is None or not len(lengths):
-            outputs, last = self._run(parameters, x, states, arrays)
+            outputs, last = run.together(read, cells)
         else:
-            outputs, last = self._run_ragged(parameters, x, states, lengths, arrays)
+            outputs, last = run.ragged(read, cells, lengths)
         if batch_first:
             outputs = arrays.moveaxis(outputs, 0, -2)
-        return outputs, last[0] if len(last) == 1 else last
+        whole = [
+            tuple(cells) if name in self._grown else arrays.stack(cells)
+            for name, cells in zip(self.routine.states, last, strict=True)
+        ]
+        return outputs, whole[0] if len(whole) == 1 else tuple(whole)
 
-    def _check(self, parameters: Mapping[str, Any], x: Any, states: Sequence[Any]) -> None:
+    @cached_property
+    def _grown(self) -> frozenset[str]:
+        """The states that have another size above the first layer."""
+        above = self.layer.input_above() if self.layer.num_layers != 1 else {}
+        cell = self.layer.cell
+        return frozenset(state for state in cell.states if cell.symbol(state).shape[0] in above)
+
+    def _check(
+        self,
+        parameters: Mapping[str, Any],
+        constants: Mapping[str, Any] | None,
+        read: Sequence[Any],
+        states: Sequence[Any],
+    ) -> None:
         """That names, and the number and leading axes of the states, are those of the layer."""
         wanted = {parameter.name for parameter in self.layer.parameters}
         for name in sorted(wanted ^ parameters.keys()):
             problem = "is missing" if name in wanted else "is not a parameter of this layer"
             raise ValueError(f"the parameter {name} {problem}")
+        further, given = self.layer.cell.inputs[1:], len(read) - 1
+        if given != len(further):
+            raise ValueError(
+                f"{given} further inputs are given; expected {', '.join(further) or 'none'}"
+            )
+        if constants and not self.layer.cell.constants:
+            raise ValueError(f"{self.layer.cell.name} has no constants")
         names = self.routine.states
         if states and len(states) != len(names):
             raise ValueError(
                 f"{len(states)} states are given; expected {', '.join(names)}, or none"
             )
-        lead = (int(self.layer.num_layers) * self.layer.directions, *x.shape[1:-1])
+        lead = (int(self.layer.num_layers) * self.layer.directions, *read[0].shape[1:-1])
         for name, state in zip(names, states, strict=False):
-            given = tuple(getattr(state, "shape", ()))
-            if given[:-1] != lead:
+            if name in self._grown:
+                if not isinstance(state, (tuple, list)) or len(state) != lead[0]:
+                    raise ValueError(f"{name} must be a tuple of {lead[0]} arrays, one a cell")
+                continue
+            shape = tuple(getattr(state, "shape", ()))
+            if shape[:-1] != lead:
                 expected = (*lead, self.layer.cell.sizes.shapes[name][0])
-                raise ValueError(f"{name} has shape {given}; expected {expected}")
+                raise ValueError(f"{name} has shape {shape}; expected {expected}")
 
-    def _run(
-        self, parameters: Mapping[str, Any], x: Any, states: Sequence[Any], arrays: ModuleType
-    ) -> tuple[Any, tuple[Any, ...]]:
+
+@dataclass(frozen=True)
+class _Run:
+    """One call of a stack: what all of its cells have in common."""
+
+    stack: Stack
+    parameters: Mapping[str, Any]
+    constants: Mapping[str, Any] | None
+    arrays: ModuleType
+
+    def together(
+        self, read: Sequence[Any], states: Sequence[Sequence[Any]]
+    ) -> tuple[Any, list[list[Any]]]:
+        """The outputs, and for every state the last ones of all cells."""
+        layer, arrays = self.stack.layer, self.arrays
+        x, *further = read
         last: list[tuple[Any, ...]] = []
-        for level in range(int(self.layer.num_layers)):
+        for level in range(int(layer.num_layers)):
             outputs = []
-            for suffix in ("", "_reverse")[: self.layer.directions]:
+            for suffix in ("", "_reverse")[: layer.directions]:
                 own = {
-                    p.name: parameters[f"{p.name}_l{level}{suffix}"]
-                    for p in self.layer.cell.parameters
+                    p.name: self.parameters[f"{p.name}_l{level}{suffix}"]
+                    for p in layer.cell.parameters
                 }
                 first = [state[len(last)] for state in states]
-                ordered = arrays.flip(x, (0,)) if suffix else x
+                ordered = [arrays.flip(each, (0,)) if suffix else each for each in (x, *further)]
                 try:
-                    output, final = self.routine.sequence(own, ordered, *first)
+                    output, final = self.stack.routine.sequence(
+                        own, *self._constants, *ordered, *first
+                    )
                 except ValueError as error:
                     raise ValueError(f"in _l{level}{suffix}: {error}") from error
                 outputs.append(arrays.flip(output, (0,)) if suffix else output)
                 last.append(final if isinstance(final, tuple) else (final,))
             x = arrays.concatenate(outputs, -1)
-        return x, tuple(arrays.stack(each) for each in zip(*last, strict=True))
+        return x, [list(each) for each in zip(*last, strict=True)]
 
-    def _run_ragged(
-        self,
-        parameters: Mapping[str, Any],
-        x: Any,
-        states: Sequence[Any],
-        lengths: Sequence[int],
-        arrays: ModuleType,
-    ) -> tuple[Any, tuple[Any, ...]]:
+    @property
+    def _constants(self) -> list[Mapping[str, Any]]:
+        return [self.constants or {}] if self.stack.layer.cell.constants else []
+
+    def ragged(
+        self, read: Sequence[Any], states: Sequence[Sequence[Any]], lengths: Sequence[int]
+    ) -> tuple[Any, list[list[Any]]]:
         """Sequences of equal length run together; the results are put back in their order."""
+        arrays, x = self.arrays, read[0]
         given = [operator.index(length) for length in lengths]
         steps, batch = x.shape[:2] if x.ndim == 3 else (0, 0)
         if len(given) != batch or not all(1 <= length <= steps for length in given):
@@ -153,11 +195,14 @@ class Stack:
         for length in sorted(set(given)):
             rows = [i for i, own in enumerate(given) if own == length]
             order += rows
-            some = [state[:, rows] for state in states]
-            output, final = self._run(parameters, x[:length, rows], some, arrays)
+            some = [[each[rows] for each in state] for state in states]
+            output, final = self.together([each[:length, rows] for each in read], some)
             nothing = [arrays.zeros_like(output[:1])] * (steps - length)
             outputs.append(arrays.concatenate([output, *nothing], 0))
             last.append(final)
         back = [order.index(i) for i in range(batch)]
-        states_back = (arrays.concatenate(each, 1)[:, back] for each in zip(*last, strict=True))
-        return arrays.concatenate(outputs, 1)[:, back], tuple(states_back)
+        states_back = [
+            [arrays.concatenate(parts, 0)[back] for parts in zip(*state, strict=True)]
+            for state in zip(*last, strict=True)
+        ]
+        return arrays.concatenate(outputs, 1)[:, back], states_back

@@ -96,7 +96,7 @@ class Reader:
     def __init__(self, program: Program, sizes: Sizes) -> None:
         self.program = program
         self.sizes = sizes
-        self._constant = set(program.parameters)
+        self._constant = {*program.parameters, *program.constants}
         self._numbers: dict[str, Fraction] = {}
         self._put_in = 0
         for equation in program.equations:
@@ -151,7 +151,7 @@ class Reader:
 
     @property
     def constant(self) -> frozenset[str]:
-        """The parameters, and the values that depend on them alone."""
+        """The parameters, what is fixed, and the values that depend on these alone."""
         return frozenset(self._constant)
 
     def _is_changing_matrix(self, target: str) -> bool:

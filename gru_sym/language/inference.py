@@ -108,7 +108,9 @@ class _Inference:
         self.shapes: dict[str, tuple[Dimension, Dimension]] = {}
         self.scalars: set[str] = set()
         self.equalities = Equalities()
-        self.taken = {INPUT_SIZE, STATE_SIZE, *(d.size for d in program.declarations)}
+        self.further = (*program.inputs[1:], *program.constants)
+        declared = {s for d in program.declarations for s in (d.size, d.columns) if s is not None}
+        self.taken: set[Size] = {INPUT_SIZE, STATE_SIZE, *declared}
 
     def run(self) -> Sizes:
         self._seed()
@@ -124,9 +126,9 @@ class _Inference:
     def _add_inferred_scalars(self) -> None:
         """What turned out to have one row and one column is a scalar without being declared one."""
         sizes = self.taken | {r.root().size for pair in self.shapes.values() for r in pair}
-        for name in (*self.program.values, *self.program.parameters):
+        for name in (*self.program.values, *self.program.parameters, *self.program.constants):
             if {dimension.root().size for dimension in self.shapes[name]} == {1}:
-                if name in sizes and name in self.program.parameters:
+                if name in sizes and name not in self.program.values:
                     place = next(n.place for _, n in self.program.occurrences() if n.name == name)
                     self._refuse_size_name(place, name)
                 self.scalars.add(name)
@@ -135,24 +137,34 @@ class _Inference:
         self.program.fail(place, f"{name} is the name of a size; choose another for this scalar")
 
     def _seed(self) -> None:
-        """What is known before any equation: the input, the states, the declarations."""
+        """What is known before any equation: the inputs, the states, the declarations."""
         program = self.program
-        declared = {d.name: d for d in program.declarations}
-        for name in (INPUT, *program.states, *program.values, *program.parameters):
+        declared = {d.name: d for d in program.declarations if d.size is not None}
+        for name in (INPUT, *program.states, *program.values, *program.parameters, *self.further):
             if name in declared:
-                self.shapes[name] = (self._declared(declared[name]), self.one)
-                if declared[name].size == 1 and name in (*program.values, *program.parameters):
+                self.shapes[name] = self._declared(declared[name])
+                vector = name == INPUT or name in program.states
+                if not vector and all(d.size == 1 for d in self.shapes[name]):
                     self.scalars.add(name)
             elif name == INPUT:
                 self.shapes[name] = (Dimension(INPUT_SIZE, f"{name} is the input"), self.one)
+            elif name in (*program.inputs, *program.delayed):
+                self.shapes[name] = (Dimension(), self.one)
             elif name in program.states:
                 self.shapes[name] = (Dimension(STATE_SIZE, f"{name} is a state"), self.one)
             else:
                 self.shapes[name] = (Dimension(), Dimension())
 
-    def _declared(self, declaration: Declaration) -> Dimension:
-        size = declaration.size
-        scalar = size == 1 and declaration.name in self.program.parameters
+    def _declared(self, declaration: Declaration) -> tuple[Dimension, Dimension]:
+        """The rows and columns that a declaration says."""
+        rows = self._declared_size(declaration, declaration.size)
+        if declaration.columns in (None, 1):
+            return rows, self.one
+        return rows, self._declared_size(declaration, declaration.columns)
+
+    def _declared_size(self, declaration: Declaration, size: Size | None) -> Dimension:
+        name = declaration.name
+        scalar = size == 1 and name in (*self.program.parameters, *self.further)
         if scalar and declaration.name in self.taken:
             self._refuse_size_name(declaration.place, declaration.name)
         if size in READ_OTHERWISE or size in NO_SIZES:
@@ -202,7 +214,7 @@ class _Inference:
                 return _Quantity(vectors[0].rows, vectors[0].columns, vectors[0].scalar, place)
 
     def _refuse_row_vector(self, left: Expression, right: Expression, place: Place) -> None:
-        data = (INPUT, *self.program.states)
+        data = self.program.data
         if (
             isinstance(left, Name)
             and left.name in data

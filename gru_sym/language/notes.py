@@ -19,7 +19,7 @@ def notes(program: Program, sizes: Sizes) -> tuple[str, ...]:
     ('x never occurs, so this cell has no input; u was taken for a parameter',)
     """
     read = {name.name for _, name in program.occurrences()}
-    if INPUT in read:
+    if not read.isdisjoint(program.inputs):
         return ()
     multiplied = {name for e in program.equations for name in _multiplied(e.expression)}
     taken = [p for p in program.parameters if p in multiplied and sizes.shapes[p][1] == 1]

@@ -3,6 +3,8 @@
     z  = sigmoid(W_z @ x + U_z @ h + b_z)     # a value of this step
     h' = (1 - z) * h + z * c                  # primed: the next value of the state h
     c: n                                      # a declared size
+    mask: input m                             # a further input
+    A: constant n x n                         # an array that is given and not trained
 
 This room knows the form of the text and nothing else: which names are parameters is the business
 of `scope`, how large they are that of `sizes`.
@@ -15,10 +17,12 @@ import re
 from gru_sym.language.errors import CellError, Place
 from gru_sym.language.expressions import read_expression
 from gru_sym.language.source import PRIME, SourceLine, is_name, normal
-from gru_sym.language.syntax import Declaration, Equation, Name
+from gru_sym.language.syntax import CONSTANT, FURTHER_INPUT, Declaration, Equation, Name
 
 MAX_TEXT = 200_000
 MAX_DIGITS = 40
+
+DECLARATIONS = "name: size, name: input size, or name: constant rows x columns"
 
 
 def parse(text: str) -> tuple[tuple[Equation, ...], tuple[Declaration, ...]]:
@@ -70,20 +74,35 @@ def _equation(line: SourceLine) -> Equation:
 
 
 def _declaration(line: SourceLine) -> Declaration:
-    """Read `name: size`."""
+    """Read `name: size`, `name: rows x columns`, or one of them after a word for its kind."""
     left, right = line.code.split(":", 1)
     name = _name_on_the_left(line, left)
-    size = right.strip()
+    said = right.strip()
     start = len(line.code) - len(right.lstrip())
     if name.primed:
-        line.fail(f"declare the state itself: {name.name}: {size or 'n'}", 0, len(left))
-    place = line.place(start, start + len(size))
-    if re.fullmatch(r"[0-9]+", size) and size.strip("0") and len(size) <= MAX_DIGITS:
-        return Declaration(name.name, int(size), place)
-    if not is_name(size):
+        line.fail(f"declare the state itself: {name.name}: {said or 'n'}", 0, len(left))
+    place = line.place(start, start + len(said))
+    words = said.replace("×", " x ").split()
+    kind = words.pop(0) if words[:1] in ([FURTHER_INPUT], [CONSTANT]) else ""
+    match words:
+        case [] if kind:
+            return Declaration(name.name, None, place, kind=kind)
+        case [size]:
+            return Declaration(name.name, _size(line, place, size), place, kind=kind)
+        case [rows, "x", columns]:
+            sizes = [_size(line, place, each) for each in (rows, columns)]
+            return Declaration(name.name, sizes[0], place, sizes[1], kind)
+    line.fail(f"a declaration is written {DECLARATIONS}", start, start + len(said))
+
+
+def _size(line: SourceLine, place: Place, text: str) -> str | int:
+    """One size, which stands in a declaration."""
+    if re.fullmatch(r"[0-9]+", text) and text.strip("0") and len(text) <= MAX_DIGITS:
+        return int(text)
+    if not is_name(text):
         message = "a size is one name, such as k, or one positive whole number"
-        line.fail(message, start, start + len(size))
-    return Declaration(name.name, normal(size), place)
+        line.fail(message, place.column - 1, place.end - 1)
+    return normal(text)
 
 
 def _name_on_the_left(line: SourceLine, left: str) -> Name:

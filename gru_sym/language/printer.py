@@ -37,15 +37,15 @@ def print_program(equations: Iterable[Equation], declarations: Iterable[Declarat
     z  = sigmoid(W @ x - b)
     h' = z * (W @ x)
     """
-    sizes = [f"{d.name}: {d.size}" for d in declarations]
+    sizes = list(map(str, declarations))
     sides = [(str(e.target), e.expression) for e in equations]
     width = max((len(target) for target, _ in sides), default=0)
     lines = [*sizes, *(f"{target:{width}} = {print_expression(e)}" for target, e in sides)]
     if max(map(len, lines), default=0) <= MAX_LINE and sum(map(len, lines)) + len(lines) < MAX_TEXT:
         return "\n".join(lines)
     # A text that is short enough without spaces alone stays so.
-    short = [*sizes, *(f"{target}={print_expression(e, clear=False)}" for target, e in sides)]
-    return "\n".join(short).replace(" ", "")
+    short = [f"{target}={print_expression(e, clear=False)}" for target, e in sides]
+    return "\n".join([*sizes, *(line.replace(" ", "") for line in short)])
 
 
 def print_expression(expression: Expression, *, clear: bool = True) -> str:

@@ -1,9 +1,9 @@
-"""What each name of a cell stands for: the input, a state, a value of this step, or a parameter."""
+"""What each name of a cell is: an input, a state, a value of this step, a parameter, a constant."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NoReturn
@@ -11,12 +11,20 @@ from typing import NoReturn
 from gru_sym.functions import FUNCTIONS
 from gru_sym.language.errors import CellError, Place
 from gru_sym.language.parser import parse, source_lines
-from gru_sym.language.syntax import INPUT, Declaration, Equation, Name, names
+from gru_sym.language.syntax import (
+    CONSTANT,
+    FURTHER_INPUT,
+    INPUT,
+    Declaration,
+    Equation,
+    Name,
+    names,
+)
 
 USUAL_STATES = ("h", "c")
 """Names that every paper uses for states; unprimed everywhere, they are a forgotten prime."""
 
-WITH_TIME = re.compile(r"(x|h|c)_?(?:t|prev|old|last|tm1)")
+WITH_TIME = re.compile(r"(x|h|c)_?(t|prev|old|last|tm1)")
 """Names that papers and programs use for the input or a state at a step."""
 
 
@@ -29,8 +37,10 @@ class Program:
     equations, declarations : as written, in order.
     states : names with a primed equation, in the order in which they are computed.
     values : names with an unprimed equation, in order.
-    parameters : every other name but the input, in order of appearance.
+    parameters : every other name but the inputs and constants, in order of appearance.
     lines : the text, for error messages.
+    inputs : x, and the further inputs in the order in which they are declared.
+    constants : the declared arrays that are given and not trained, in this order.
     """
 
     equations: tuple[Equation, ...]
@@ -39,6 +49,18 @@ class Program:
     values: tuple[str, ...]
     parameters: tuple[str, ...]
     lines: tuple[str, ...]
+    inputs: tuple[str, ...] = (INPUT,)
+    constants: tuple[str, ...] = ()
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """What is another one at each step: the inputs and the states."""
+        return (*self.inputs, *self.states)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Every name that stands for something which no equation of this step computes."""
+        return (*self.data, *self.constants, *self.parameters)
 
     def fail(self, place: Place, message: str) -> NoReturn:
         """Raise a `CellError` at a place of this text."""
@@ -47,6 +69,23 @@ class Program:
     def code(self, number: int) -> str:
         """One line of the text, counted from 1, without its comment."""
         return self.lines[number - 1].split("#", 1)[0].strip()
+
+    @cached_property
+    def delayed(self) -> tuple[str, ...]:
+        """The states that hold an input of an earlier step: p of `p' = x`, q of `q' = p`.
+
+        The state that a layer hands on is none of them.
+        """
+        copies = {s: self.equation_of[s].expression for s in self.states if s != "h"}
+        found: set[str] = set()
+        while more := {
+            s
+            for s, copy in copies.items()
+            if s not in found and isinstance(copy, Name) and not copy.primed
+            if copy.name in {*self.inputs, *found}
+        }:
+            found |= more
+        return tuple(s for s in self.states if s in found) if len(found) < len(self.states) else ()
 
     @cached_property
     def equation_of(self) -> dict[str, Equation]:
@@ -78,6 +117,8 @@ def read(text: str) -> Program:
         values=tuple(t.name for t in targets if not t.primed),
         parameters=(),
         lines=tuple(source_lines(text)),
+        inputs=(INPUT, *_declared(declarations, FURTHER_INPUT)),
+        constants=_declared(declarations, CONSTANT),
     )
     _check_targets(program, targets)
     parameters = _classify(program)
@@ -86,12 +127,23 @@ def read(text: str) -> Program:
     return replace(program, parameters=parameters)
 
 
+def _declared(declarations: Iterable[Declaration], kind: str) -> tuple[str, ...]:
+    """The names of a kind; x is an input without being declared one."""
+    found = (d.name for d in declarations if d.kind == kind and d.name != INPUT)
+    return tuple(dict.fromkeys(found))
+
+
 def _check_targets(program: Program, targets: list[Name]) -> None:
     seen: dict[str, Name] = {}
+    kinds = {d.name: d for d in program.declarations if d.kind}
     for target in targets:
         name = target.name
         if name == INPUT:
             program.fail(target.place, f"{INPUT} is the input; it is given, not computed")
+        if name in kinds:
+            line = kinds[name].place.line
+            what = f"{name} is declared as {_article(kinds[name].kind)} in line {line}"
+            program.fail(target.place, f"{what}; it is given, not computed")
         if name in FUNCTIONS:
             program.fail(target.place, f"{name} is a function; choose another name")
         if name in seen:
@@ -116,9 +168,12 @@ def _check_targets(program: Program, targets: list[Name]) -> None:
 def _classify(program: Program) -> tuple[str, ...]:
     """The parameters in order of appearance; every other name is checked on the way."""
     states, values = frozenset(program.states), frozenset(program.values)
+    declared = {*program.inputs, *program.constants}
     parameters: dict[str, None] = {}
     for equation, name in program.occurrences():
         here = equation.target.place.line
+        if name.primed and name.name in declared:
+            program.fail(name.place, f"{name.name} is given and has no next value; write it bare")
         if name.primed and name.name not in states:
             program.fail(
                 name.place, f"{name} is read, but no equation computes it; write {name} = ..."
@@ -138,7 +193,7 @@ def _classify(program: Program) -> tuple[str, ...]:
                     name.place,
                     f"{name} is used before line {computed} computes it; move that line up{advice}",
                 )
-        elif name.name not in states and name.name != INPUT:
+        elif name.name not in states and name.name not in declared:
             if name.name in USUAL_STATES:
                 program.fail(
                     name.place,
@@ -147,11 +202,22 @@ def _classify(program: Program) -> tuple[str, ...]:
                 )
             found = WITH_TIME.fullmatch(name.name)
             if found:
-                bare = found.group(1)
-                meant = "the input" if bare == INPUT else "the state of the step before"
-                program.fail(name.place, f"{name} would be a parameter; {meant} is written {bare}")
+                program.fail(name.place, f"{name} would be a parameter; {_meant(*found.groups())}")
             parameters[name.name] = None
     return tuple(parameters)
+
+
+def _meant(name: str, time: str) -> str:
+    """How the language writes the input or a state at a step."""
+    if name != INPUT:
+        return f"the state of the step before is written {name}"
+    if time == "t":
+        return f"the input is written {INPUT}"
+    return f"the input of the step before is a state p with the equation p' = {INPUT}"
+
+
+def _article(kind: str) -> str:
+    return f"an {kind}" if kind == FURTHER_INPUT else f"a {kind}"
 
 
 def _check_all_used(program: Program) -> None:
@@ -164,16 +230,21 @@ def _check_all_used(program: Program) -> None:
 
 def _check_declarations(program: Program, parameters: tuple[str, ...]) -> None:
     known = {INPUT, *program.states, *program.values, *parameters}
+    used = {name.name for _, name in program.occurrences()}
     seen: dict[str, Declaration] = {}
     for declaration in program.declarations:
-        name = declaration.name
+        name, kind = declaration.name, declaration.kind
+        what = f"{name} is" if kind else f"the size of {name} is"
         if name in seen:
             line = seen[name].place.line
-            program.fail(
-                declaration.place, f"the size of {name} is already declared in line {line}"
-            )
-        if name not in known:
-            program.fail(
-                declaration.place, f"the size of {name} is declared, but no equation uses {name}"
-            )
+            program.fail(declaration.place, f"{what} already declared in line {line}")
+        if name in FUNCTIONS and kind:
+            program.fail(declaration.place, f"{name} is a function; choose another name")
+        if name == INPUT and kind == CONSTANT:
+            program.fail(declaration.place, f"{INPUT} is the input, another one at each step")
+        if name not in (known if not kind else used | {INPUT}):
+            what = f"{what} declared{f' as {_article(kind)}' * bool(kind)}"
+            program.fail(declaration.place, f"{what}, but no equation uses {name}")
+        if declaration.columns is not None and name in program.data:
+            program.fail(declaration.place, f"{name} is a vector, whose size is one number or name")
         seen[name] = declaration

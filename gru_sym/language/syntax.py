@@ -1,4 +1,4 @@
-"""The syntax tree of a cell: six kinds of expression, an equation, a size declaration."""
+"""The syntax tree of a cell: six kinds of expression, an equation, a declaration."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from gru_sym.language.errors import Place
 
 INPUT = "x"
 """The name of the input vector."""
+
+FURTHER_INPUT, CONSTANT = "input", "constant"
+"""What a declaration may say that a name is: a further input, or an array that is not trained."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +90,24 @@ class Equation:
 
 @dataclass(frozen=True)
 class Declaration:
-    """`name: size`: the size is a symbol's name or a positive whole number."""
+    """What a line `name: ...` says: a size, rows and columns, and what kind of thing it is.
+
+    Attributes
+    ----------
+    size, columns : a symbol's name or a positive whole number; None for what is not declared.
+    kind : "input" or "constant"; "" for what the equations make of the name.
+    """
 
     name: str
-    size: str | int
+    size: str | int | None
     place: Place
+    columns: str | int | None = None
+    kind: str = ""
+
+    def __str__(self) -> str:
+        columns = [] if self.columns is None else ["x", str(self.columns)]
+        size = [] if self.size is None else [str(self.size)]
+        return f"{self.name}: {' '.join([*([self.kind] if self.kind else []), *size, *columns])}"
 
 
 def children(expression: Expression) -> tuple[Expression, ...]:

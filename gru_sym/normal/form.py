@@ -16,7 +16,6 @@ from math import prod
 from gru_sym.language.scope import Program
 from gru_sym.language.shapes import Sizes
 from gru_sym.language.syntax import (
-    INPUT,
     Apply,
     Expression,
     MatrixProduct,
@@ -137,7 +136,7 @@ class FormWriter:
             if known is not None
             else {
                 name: Polynomial.symbol(name, sizes.shapes[name] == (1, 1))
-                for name in (INPUT, *program.states, *program.parameters)
+                for name in program.given
             }
         )
 
