@@ -33,7 +33,7 @@ class Correspondence:
 
     def __init__(self, a: Cell, b: Cell, texts: Mapping[str, str]) -> None:
         self.a, self.b, self.texts = a, b, dict(texts)
-        known = {INPUT, *b.states, *b.program.parameters}
+        known = set(b.program.given)
         for name in self.texts:
             if name not in known:
                 raise ValueError(f"{b.name} has no parameter or state {name}")
@@ -63,6 +63,12 @@ class Correspondence:
         alone = str(tree) if isinstance(tree, Name) else ""
         if name == INPUT and alone != INPUT:
             raise ValueError(f"{INPUT} is the input of both cells, and nothing can stand for it")
+        for kind in ("inputs", "constants"):
+            if name in getattr(self.b, kind) and alone not in getattr(self.a, kind):
+                raise ValueError(
+                    f"{name} is one of the {kind} of {self.b.name}, and only one of those of "
+                    f"{self.a.name} can stand for it"
+                )
         if name in self.b.states and alone not in self.a.states:
             if alone == name:
                 states = ", ".join(self.a.states)
@@ -72,12 +78,12 @@ class Correspondence:
         if name not in self.b.program.parameters:
             return
         for used in names(tree):
-            if used.primed or used.name in (INPUT, *self.a.states):
+            if used.primed or used.name in self.a.program.data:
                 raise ValueError(
                     f"{used} in the substitution for {name} is data; "
                     f"a parameter can only stand for parameters of {self.a.name}"
                 )
-            if used.name not in self.a.program.parameters:
+            if used.name not in (*self.a.program.parameters, *self.a.constants):
                 if name not in self.texts:
                     raise ValueError(
                         f"{name} of {self.b.name} is no parameter of {self.a.name}; "

@@ -10,7 +10,7 @@ from typing import Any
 
 from gru_sym.cells import Cell
 from gru_sym.correspondence import Correspondence
-from gru_sym.language.syntax import INPUT, Equation, Expression
+from gru_sym.language.syntax import Equation, Expression
 from gru_sym.latex import LatexWriter
 from gru_sym.normal.form import NormalForm, normal_form
 from gru_sym.normal.identities import Unsettled, vanish
@@ -257,7 +257,7 @@ class _Point:
     def __init__(self, cell: Cell, every_size: int, largest: int, generator: random.Random) -> None:
         self.every_size = every_size
         self.arrays: dict[str, list[list[Fraction]]] = {}
-        for name in (INPUT, *cell.states, *cell.program.parameters):
+        for name in (*cell.program.data, *cell.program.parameters, *cell.constants):
             rows, columns = map(self.size, cell.sizes.shapes[name])
             self.arrays[name] = [
                 [Fraction(generator.randint(-largest, largest)) for _ in range(columns)]

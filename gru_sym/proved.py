@@ -8,7 +8,7 @@ from gru_sym.cells import Cell
 from gru_sym.language.errors import NOWHERE, CellError
 from gru_sym.language.printer import print_program
 from gru_sym.language.shapes import Shape, axes
-from gru_sym.language.syntax import INPUT, Declaration, Equation, Expression, Name
+from gru_sym.language.syntax import Declaration, Equation, Expression, Name
 from gru_sym.language.unification import Size
 from gru_sym.normal.form import FormWriter, normal_form
 
@@ -58,7 +58,7 @@ def prove(
 ) -> None:
     """That the old cell, with expressions in the new one's names put in, is the new one."""
     writer = FormWriter(new.program, new.sizes)
-    own = (INPUT, *old.states, *old.program.parameters)
+    own = old.program.given
     known = {name: writer.polynomial(put.get(name, named(name))) for name in own}
     form = normal_form(old.program, old.sizes, known).states
     before = {(states or {}).get(state, state): value for state, value in form.items()}

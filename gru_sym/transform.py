@@ -61,7 +61,8 @@ def rename(cell: Cell, to: Mapping[str, str], *, name: str = "") -> Cell:
     where a layer would hand on another state, since `h` is the output wherever there is one.
     """
     program = cell.program
-    own = (*program.states, *program.values, *program.parameters)
+    further = (*program.inputs[1:], *program.constants)
+    own = (*program.states, *program.values, *program.parameters, *further)
     for old in to:
         if old not in own:
             raise ValueError(f"{cell.name} has no {old} to rename; it has {', '.join(own)}")
@@ -111,10 +112,10 @@ def substitute(cell: Cell, put: Mapping[str, str], *, name: str = "") -> Cell:
     trees: dict[str, Expression] = {}
     sizes = list(program.declarations)
     for old, expression in put.items():
-        _check_known(cell, old, (INPUT, *program.states, *program.parameters))
+        _check_known(cell, old, program.given)
         trees[old] = _tree(cell, old, expression)
         if old in cell.sizes.scalars:
-            known = {INPUT, *program.states, *program.parameters, *(d.name for d in sizes)}
+            known = {*program.given, *(d.name for d in sizes)}
             new = dict.fromkeys(n.name for n in names(trees[old]) if n.name not in known)
             sizes += [Declaration(each, 1, NOWHERE) for each in new]
     what = ", ".join(f"{expression} for {old}" for old, expression in put.items())

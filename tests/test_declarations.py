@@ -12,10 +12,12 @@ from cells import FREE, column_free, declared_texts, random_arrays, run_text, sh
 from hypothesis import given, settings
 from test_javascript import plain, run
 
-from gru_sym import Cell, CellError, Layer, cost, effective_count
+from gru_sym import Cell, CellError, Layer, cost, effective_count, equivalent
 from gru_sym.__main__ import main
 from gru_sym.codegen import generate, source
 from gru_sym.codegen.stacked import Stack
+from gru_sym.experiment.jacobian import numerical_rank
+from gru_sym.transform import rename, substitute
 from gru_sym.transform import text as printed
 
 m, n, d, T, B = sp.symbols("m n d T B")
@@ -310,3 +312,24 @@ def test_no_gradient_flows_to_what_is_fixed():
     found = cost(TIMED)
     assert found.total.multiply_adds == sp.expand(T * B * (m * n + 2 * n**2))
     assert sp.expand(found.backward - (T * B * m * n + 3 * T * B * n**2 - 2 * B * n**2)) == 0
+
+
+def test_cells_with_them_are_compared_and_renamed():
+    """Inputs and constants stand for themselves alone."""
+    other = rename(TIMED, {"U": "R", "gap": "delta", "A": "memory"})
+    assert (other.inputs, other.constants) == (("x", "delta"), ("memory",))
+    proof = equivalent(TIMED, other, {"R": "U", "delta": "gap", "memory": "A"})
+    assert proof
+    with pytest.raises(ValueError, match="delta is one of the inputs of"):
+        equivalent(TIMED, other, {"R": "U", "delta": "v", "memory": "A"})
+    with pytest.raises(ValueError, match="memory is one of the constants"):
+        equivalent(TIMED, other, {"R": "U", "delta": "gap", "memory": "U"})
+    trained = Cell(TIMED.text.replace("A: constant n x n\n", ""))
+    assert equivalent(TIMED, trained, {"A": "A"})  # trained or not, it computes the same
+    gone = substitute(TIMED, {"A": "V"})
+    assert (gone.constants, gone.count()) == ((), trained.count())
+
+
+def test_the_numerical_rank_agrees():
+    found = numerical_rank(TIMED, {"m": 2, "n": 3})
+    assert found.rank == TIMED.count(m=2, n=3)

@@ -15,7 +15,6 @@ from functools import lru_cache
 from itertools import chain, combinations, permutations
 
 from gru_sym.cells import Cell
-from gru_sym.language.syntax import INPUT
 from gru_sym.normal.form import NormalForm, normal_form
 from gru_sym.normal.polynomials import (
     Factor,
@@ -131,7 +130,7 @@ def _matches(
 @lru_cache(maxsize=4096)
 def _form(cell: Cell, negative: frozenset[str], zero: frozenset[str] = frozenset()) -> NormalForm:
     known = {}
-    for name in (INPUT, *cell.states, *cell.program.parameters):
+    for name in cell.program.given:
         symbol = Polynomial.symbol(name, cell.sizes.shapes[name] == (1, 1))
         known[name] = -symbol if name in negative else symbol
         if name in zero:
@@ -193,7 +192,8 @@ class _Matcher:
 
     def __init__(self, a: Cell, b: Cell, states: Mapping[str, str], relaxed: bool) -> None:
         self.a, self.b, self.relaxed = a, b, relaxed
-        self.data = {INPUT: INPUT, HOLE.name: HOLE.name, **states}
+        given = (*b.inputs, *b.constants, HOLE.name)
+        self.data = {**dict(zip(given, given, strict=True)), **states}
 
     def all_of(self, pairs: list[tuple[Polynomial, Polynomial]], bound: Bound) -> Iterator[Bound]:
         """What makes every pair equal."""

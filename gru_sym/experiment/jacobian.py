@@ -15,7 +15,7 @@ from gru_sym.cells import Cell
 from gru_sym.codegen import generate
 from gru_sym.codegen.source import output_first
 from gru_sym.experiment.threads import one_thread
-from gru_sym.language.syntax import INPUT
+from gru_sym.language.shapes import axes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,15 +72,23 @@ def numerical_rank(
     shapes = {p.name: [int(cell.evaluate(s, sizes)) for s in p.shape] for p in cell.parameters}
     values = {name: _normal((*shape,), random) for name, shape in shapes.items()}
     points = 2 * sum(tensor.numel() for tensor in values.values()) + 8
-    rows = {name: int(cell.symbol(name).shape[0].subs(sizes)) for name in (INPUT, *cell.states)}
-    xs = [_inputs(inputs, (points, rows[INPUT]), random) for _ in range(steps)]
+    at = {
+        name: [int(sizes.get(str(size), size)) for size in axes(shape)]
+        for name, shape in cell.sizes.shapes.items()
+    }
+    fixed = {name: _normal((*at[name],), random) for name in cell.constants}
+    rows = {name: (at[name] or [1])[0] for name in cell.program.data}
+    xs = [
+        [_inputs(inputs, (points, rows[name]), random) for name in cell.inputs]
+        for _ in range(steps)
+    ]
     states = output_first(cell)
     first = [_normal((points, rows[state]), random) * (not start_at_zero) for state in states]
 
     def outputs(free: dict[str, Tensor]) -> Tensor:
         now, seen = first, []
         for x in xs:
-            after = step({**values, **free}, x, *now)
+            after = step({**values, **free}, *([fixed] if fixed else []), *x, *now)
             now = [after] if len(states) == 1 else list(after)
             seen += [state.flatten() for state in now]
         return torch.cat(seen)
