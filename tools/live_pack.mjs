@@ -1,5 +1,5 @@
 // node live_pack.mjs REQUEST OUT: runs the exercise in Pyodide, writes the pack and what was answered.
-// REQUEST is a JSON file: {pyodide, inside, folders: [path], cells: [text]}.
+// REQUEST is a JSON file: {pyodide, inside, folders: [path], cells: [text], models: {name: bytes in base64}}.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -11,7 +11,7 @@ process.on("uncaughtException", (error) => {
 });
 
 const [request, out] = process.argv.slice(2);
-const { pyodide: home, inside, folders, cells } = JSON.parse(readFileSync(request));
+const { pyodide: home, inside, folders, ...exercise } = JSON.parse(readFileSync(request));
 const { loadPyodide } = await import(pathToFileURL(join(home, "pyodide.mjs")));
 const python = await loadPyodide({ indexURL: home });
 
@@ -21,14 +21,13 @@ const mounted = folders.map((folder, i) => {
   python.FS.mount(python.FS.filesystems.NODEFS, { root: folder }, place);
   return place;
 });
-python.globals.set("given", JSON.stringify({ folders: mounted, cells }));
+python.globals.set("given", JSON.stringify({ folders: mounted, ...exercise }));
 python.runPython(readFileSync(inside, "utf-8"));
 const answers = python.runPython(`
 given = json.loads(given)
 sys.dont_write_bytecode = True
 sys.path[:0] = given["folders"]
-json.dumps(exercise(given["cells"]))
+json.dumps(exercise(given["cells"], given["models"]))
 `);
 writeFileSync(join(out, "answers.json"), answers);
-const pack = python.runPython(`packed(given["folders"])`);
-writeFileSync(join(out, "python.zip"), pack.toJs());
+for (const [name, pack] of python.runPython(`list(packed(given["folders"]).items())`).toJs()) writeFileSync(join(out, name), pack);

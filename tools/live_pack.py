@@ -8,8 +8,10 @@ in `_build/live_answers.json`, for a test that compares it with this Python's an
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
+import io
 import json
 import shutil
 import subprocess
@@ -17,6 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import sympy
 
 from gru_sym.web.node import NoNode, node
@@ -54,13 +57,41 @@ def exercise() -> list[str]:
     return [*(path.read_text("utf-8") for path in texts), *OWN_CELLS, *WRONG_CELLS]
 
 
+def models() -> dict[str, bytes]:
+    """Files by their names: one of each kind, with several layers or none, and a spoilt one."""
+    layer = {
+        f"encoder.{name}_l{level}{end}": np.zeros(shape, "float32")
+        for level, width in enumerate((5, 6))
+        for end in ("", "_reverse")
+        for name, shape in {
+            "weight_ih": (9, width), "weight_hh": (9, 3), "bias_ih": (9,), "bias_hh": (9,)
+        }.items()
+    }  # fmt: skip
+    archive = io.BytesIO()
+    np.savez(archive, **layer, head=np.zeros((2, 6)))
+    header, end = {}, 0
+    for name, array in layer.items():
+        offsets = [end, end := end + array.nbytes]
+        header[name] = {"dtype": "F32", "shape": array.shape, "data_offsets": offsets}
+    head = json.dumps(header).encode()
+    whole = len(head).to_bytes(8, "little") + head + bytes(end)
+    return {
+        "model.npz": archive.getvalue(),
+        "model.safetensors": whole,
+        "short.safetensors": whole[:-1],
+        "spoilt.pt": whole,
+        "spoilt.onnx": whole,
+    }
+
+
 def run_in_pyodide(out: Path) -> None:
-    """Leave `python.zip` and `answers.json` in a folder."""
+    """Leave the zips of Python's modules and `answers.json` in a folder."""
     request = {
         "pyodide": str(PYODIDE),
         "inside": str(ROOT / "tools" / "live_pack_inside.py"),
         "folders": [str(Path(sympy.__file__).parents[1]), str(ROOT)],
         "cells": exercise(),
+        "models": {name: base64.b64encode(raw).decode() for name, raw in models().items()},
     }
     (out / "request.json").write_text(json.dumps(request), encoding="utf-8")
     script = ROOT / "tools" / "live_pack.mjs"
@@ -72,7 +103,7 @@ def pack(out: Path) -> dict[str, int]:
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         run_in_pyodide(Path(folder))
-        files = {"python.zip": (Path(folder) / "python.zip").read_bytes()}
+        files = {path.name: path.read_bytes() for path in Path(folder).glob("*.zip")}
         shutil.copyfile(Path(folder) / "answers.json", out.with_name("live_answers.json"))
     for path in (*(PYODIDE / name for name in RUNTIME), TEMML / "temml.min.js"):
         files[path.name] = path.read_bytes()

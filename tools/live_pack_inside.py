@@ -7,6 +7,7 @@ the book. Docstrings and line tables are left out: they are half of the size.
 from __future__ import annotations
 
 import ast
+import base64
 import importlib.util
 import io
 import json
@@ -20,15 +21,23 @@ STANDARD = "/lib/python313.zip"
 DEFINITIONS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def exercise(cells: list[str]) -> list[str]:
-    """Every cell asked for everything that the page asks, so that every module needed is loaded."""
-    from gru_sym.web.answer import reply
+def exercise(cells: list[str], models: dict[str, str]) -> list[str]:
+    """Every cell and model asked for everything that the pages ask: every module needed is loaded.
+
+    models : the bytes of a file by its name, in base 64.
+    """
+    from gru_sym.web.replies import reply
 
     sizes = {"m": 8, "n": 16}
     asked = [
         {"ask": ask, "text": c, "sizes": sizes} for c in cells for ask in ("answer", "effective")
     ]
-    return [reply(json.dumps(request)) for request in asked]
+    answers = [reply(json.dumps(request)) for request in asked]
+    for name, encoded in models.items():
+        raw = base64.b64decode(encoded)
+        request = json.dumps({"ask": "explain", "name": name, "size": len(raw)})
+        answers.append(reply(request, lambda start, end, raw=raw: raw[start:end]))
+    return answers
 
 
 def without_docstrings(tree: ast.Module) -> ast.Module:
@@ -36,6 +45,16 @@ def without_docstrings(tree: ast.Module) -> ast.Module:
     for node in ast.walk(tree):
         if isinstance(node, DEFINITIONS) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.copy_location(ast.Pass(), node.body[0])]
+    return tree
+
+
+def without_types(tree: ast.Module) -> ast.Module:
+    """The module's functions without the types of their arguments and values."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        elif isinstance(node, ast.FunctionDef):
+            node.returns = None
     return tree
 
 
@@ -60,18 +79,18 @@ def byte_code(source: bytes, file: str, name: str) -> bytes:
         tree = without_texts(tree)
     elif "pyodide" not in top:  # Pyodide reads docstrings of its own when it starts
         tree = without_docstrings(tree)
-    code = compile(tree, file, "exec", dont_inherit=True)
-    if top != "gru_sym":  # a line of gru_sym helps a report of a fault
-        code = without_lines(code)
+    if top in ("sympy", "mpmath", "gru_sym"):  # the standard library reads some of its types
+        tree = without_types(tree)
+    code = without_lines(compile(tree, file, "exec", dont_inherit=True))
     return importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(code)
 
 
-def packed(folders: list[str]) -> bytes:
-    """A zip, stored, with the byte code of the modules that are loaded, and gru_sym's texts.
+def packed(folders: list[str]) -> dict[str, bytes]:
+    """Two zips, stored: the modules that are loaded, as byte code; and gru_sym, with its texts.
 
     folders : where SymPy, mpmath and gru_sym lie, each under its own name.
     """
-    standard, out = zipfile.ZipFile(STANDARD), io.BytesIO()
+    standard = zipfile.ZipFile(STANDARD)
     files: dict[str, bytes] = {}
     for name, module in sorted(sys.modules.items()):
         file = Path(getattr(module, "__file__", None) or "/")
@@ -83,9 +102,17 @@ def packed(folders: list[str]) -> bytes:
             source = standard.read(inner) if home == STANDARD else file.read_bytes()
             files[f"{inner}c"] = byte_code(source, inner, name)
     for folder in map(Path, folders):
-        for text in sorted(folder.glob("gru_sym/texts/*.cell")):
-            files[text.relative_to(folder).as_posix()] = text.read_bytes()
+        for pattern in ("texts/*.cell", "libraries/layouts/*.txt"):
+            for text in sorted(folder.glob(f"gru_sym/{pattern}")):
+                files[text.relative_to(folder).as_posix()] = text.read_bytes()
+    own = {inner for inner in files if inner.startswith("gru_sym/")}
+    return {"python.zip": zipped(files, files.keys() - own), "gru_sym.zip": zipped(files, own)}
+
+
+def zipped(files: dict[str, bytes], names: set[str]) -> bytes:
+    """Some of the files as an archive, not compressed: what is around it is."""
+    out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for inner in sorted(files):
+        for inner in sorted(names):
             archive.writestr(zipfile.ZipInfo(inner), files[inner])
     return out.getvalue()

@@ -17,6 +17,9 @@ from gru_sym.render import Table
 MAX_LINES = 40
 """The most tensors outside recurrent layers that the text lists; `rest` has them all."""
 
+BY_SHAPES = "found by its shapes alone: its names say nothing"
+NO_LAYER = "no recurrent layer was found"
+
 
 @dataclass(frozen=True)
 class ExplainedLayer:
@@ -112,36 +115,56 @@ class ExplainedLayer:
     def _stored(self) -> StoredLayer:
         return self.found.fits[0].stored
 
-    def lines(self) -> list[str]:
-        """The layer in a terminal."""
-        layer, where = self._stored.layer, f"{self.name}: " if self.name else ""
-        sizes = ", ".join(f"{name} = {size}" for name, size in self.sizes.items())
+    @property
+    def called(self) -> str:
+        """Where it is and what it is: "encoder: PyTorch GRU(bias=True)"."""
+        return f"{self.name}: " * bool(self.name) + f"{self.library} {self.layer}"
+
+    @property
+    def size(self) -> str:
+        """How it is stacked, and its sizes: "2 layers, both directions, m = 64, n = 128"."""
+        layer = self._stored.layer
         shape = f"{layer.num_layers} layers, " * (layer.num_layers != 1)
         shape += "both directions, " * layer.bidirectional
-        lines = [f"{where}{self.library} {self.layer}", f"    {shape}{sizes}"]
-        if self.found.evidence == "shapes":
-            lines.append("    found by its shapes alone: its names say nothing")
-        roles = list(dict.fromkeys(role for gate in self.gates.values() for role in gate))
+        return shape + ", ".join(f"{name} = {size}" for name, size in self.sizes.items())
+
+    @property
+    def by_gate(self) -> Table:
+        """The count of every gate, by role."""
+        gates = self.gates
+        roles = list(dict.fromkeys(role for gate in gates.values() for role in gate))
         rows = [
             (gate, *(f"{own.get(role, 0):,}" for role in roles), f"{sum(own.values()):,}")
-            for gate, own in self.gates.items()
+            for gate, own in gates.items()
         ]
-        lines += [f"    {line}" for line in str(Table(("gate", *roles, "all"), rows)).splitlines()]
-        lines.append(f"    {self.formula} = {self.count:,}")
+        return Table(("gate", *roles, "all"), rows)
+
+    @property
+    def counts(self) -> str:
+        """What is stored, trained and effective."""
         trained = "" if self.trainable is None else f", {self.trainable:,} trainable"
         counts = "" if self.effective is None else f", {self.effective:,} effective (cell by cell)"
-        lines.append(f"    {self.stored:,} stored{trained}{counts}")
+        return f"{self.stored:,} stored{trained}{counts}"
+
+    @property
+    def difference(self) -> str:
+        """Why it stores more or fewer numbers than the formula says; "" where it does not."""
         if self.stored > self.count:
-            lines.append(
-                "    more than the formula: weight normalisation or pruning keeps a kernel"
-            )
-            lines.append("    in two tensors")
-        elif self.stored < self.count:
-            lines.append("    fewer than the formula: some of its tensors are one")
-        lines += [f"    fits as well: {other}" for other in self.also[:6]]
+            why = "weight normalisation or pruning keeps a kernel in two tensors"
+            return f"more than the formula: {why}"
+        return "fewer than the formula: some of its tensors are one" * (self.stored < self.count)
+
+    def lines(self) -> list[str]:
+        """The layer in a terminal."""
+        lines = [self.size]
+        if self.found.evidence == "shapes":
+            lines.append(BY_SHAPES)
+        lines += str(self.by_gate).splitlines()
+        lines += [f"{self.formula} = {self.count:,}", self.counts, *wrap(self.difference, 76)]
+        lines += [f"fits as well: {other}" for other in self.also[:6]]
         if len(self.also) > 6:
-            lines.append(f"    and {len(self.also) - 6} more")
-        return lines
+            lines.append(f"and {len(self.also) - 6} more")
+        return [self.called, *(f"    {line}" for line in lines)]
 
     def as_json(self) -> dict[str, Any]:
         """The layer for programs."""
@@ -215,25 +238,51 @@ class Explanation(Shown):
             by.setdefault(tensor.identity, []).append(tensor.name)
         return tuple(tuple(names) for names in by.values() if len(names) > 1)
 
-    def text(self) -> str:
-        """The explanation in a terminal."""
+    @property
+    def counts(self) -> str:
+        """How many, trained and effective where that is known."""
         trained = "" if self.trainable is None else f", {self.trainable:,} trainable"
         counts = "" if self.effective is None else f", {self.effective:,} effective"
-        lines = [f"{self.kind}: {self.total:,} parameters{trained}{counts}"]
+        return f"{self.total:,} parameters{trained}{counts}"
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is counted once, what not, and the notes; one sentence each."""
+        tied = [f"counted once: {' = '.join(names)}" for names in self.tied]
+        left = [f"not counted: {count:,} ({what})" for what, count in self._not_counted().items()]
+        return [*tied, *left, *self.notes]
+
+    @property
+    def listed(self) -> Table:
+        """The first of the tensors outside recurrent layers."""
+        rows = [(t.name, t.shape, f"{t.count:,}") for t in self.rest[:MAX_LINES]]
+        return Table(("tensor", "shape", "count"), rows)
+
+    @property
+    def unlisted(self) -> str:
+        """That there are more of them."""
+        more = len(self.rest) - MAX_LINES
+        return f"and {more:,} tensors more" * (more > 0)
+
+    def text(self) -> str:
+        """The explanation in a terminal."""
+        lines = [f"{self.kind}: {self.counts}"]
         for layer in self.layers:
             lines += ["", *layer.lines()]
         if not self.layers:
-            lines.append("no recurrent layer was found")
+            lines.append(NO_LAYER)
         if self.rest:
             lines += ["", f"the rest: {distinct(self.rest):,}"]
-            rows = [(f"    {t.name}", t.shape, f"{t.count:,}") for t in self.rest[:MAX_LINES]]
-            lines += str(Table(("    tensor", "shape", "count"), rows)).splitlines()
-            if len(self.rest) > MAX_LINES:
-                lines.append(f"    and {len(self.rest) - MAX_LINES:,} tensors more")
-        lines += [f"counted once: {' = '.join(names)}" for names in self.tied]
-        for what, count in self._not_counted().items():
-            lines.append(f"not counted: {count:,} ({what})")
+            rest = [*str(self.listed).splitlines(), *[self.unlisted] * bool(self.unlisted)]
+            lines += [f"    {line}" for line in rest]
+        told = len(self.remarks) - len(self.notes)
+        lines += self.remarks[:told]
         return "\n".join([*lines, *(line for note in self.notes for line in wrap(note, 80))])
+
+    def _repr_html_(self) -> str:
+        from gru_sym.explanation.page import as_html
+
+        return as_html(self)
 
     def _not_counted(self) -> dict[str, int]:
         found: dict[str, int] = {}

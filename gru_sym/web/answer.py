@@ -6,7 +6,6 @@ how many of the parameters count, which takes longer. Both records are what `jso
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -57,17 +56,6 @@ def effective(text: str, sizes: Mapping[str, int] | None = None) -> Record:
     The sentence is the command line's own, at the sizes where all are given.
     """
     return _told(lambda: _effective(Cell(text), sizes or {}))
-
-
-def reply(request: str) -> str:
-    """The same as text: a JSON object with "ask", "text" and "sizes" in, one with the record out.
-
-    >>> reply('{"ask": "effective", "text": "h = x", "sizes": {}}')[:10]
-    '{"error": '
-    """
-    asked = json.loads(request)
-    ask = {"answer": answer, "effective": effective}[asked["ask"]]
-    return json.dumps(ask(asked["text"], {k: int(v) for k, v in asked["sizes"].items()}))
 
 
 def _told(find: Callable[[], Record]) -> Record:

@@ -1,7 +1,7 @@
-"""Sphinx: `{live-cell}` puts the live cell on a page, its script and style on that page alone.
+"""Sphinx: `{live-cell}` and `{live-model}` put a field for a cell, or for a file, on a page.
 
 The pack that the page loads when it is asked for, Python and gru_sym, is in `_build/live`, made by
-`tools/live_pack.py`. Without it the page says that this copy of the book has no live cell.
+`tools/live_pack.py`. Without it the page says that this copy of the book has no such field.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ STATIC = Path(__file__).parent / "static"
 PACK = Path("_build", "live")
 """Where the pack is, from the folder in which the book is built."""
 FOLDER = "gru-live"
-FILES = ("live.js", "live_worker.js", "live.css")
+FILES = ("live_cell.js", "live_model.js", "live_worker.js", "live.css")
+SCRIPTS = {"gru-live": "live_cell.js", "gru-model": "live_model.js"}
+"""By the name of a field on a page its script."""
 EXAMPLES = {
     "PyTorch's GRU": "gru.pytorch",
     "GRU, reset before the product": "gru.dey_salem",
@@ -44,7 +46,7 @@ h' = tanh(W @ x + U @ (r * h))""",
     "A mistake: sizes that clash": """r  = sigmoid(W @ x)
 h' = (1 - r) * h + r * tanh(W @ h)""",
 }
-ABSENT = "This copy of the book was built without its live cell. All else on this page is whole."
+ABSENT = "This copy of the book was built without its live {}. All else on this page is whole."
 
 
 class LiveCell(Directive):  # type: ignore[misc]
@@ -55,27 +57,45 @@ class LiveCell(Directive):  # type: ignore[misc]
     def run(self) -> list[nodes.Node]:
         """The field, or the sentence that there is none."""
         text = html.escape("\n".join(self.content))
-        if (PACK / "manifest.json").is_file():
-            made = cell_html(text)
-        elif os.environ.get("CI") == "true":
-            raise self.error(f"there is no {PACK}, so no live cell: run tools/live_pack.py")
+        if not _is_packed(self):
+            made = f'<div class="gru-live"><p>{ABSENT.format("cell")}</p><pre>{text}</pre></div>'
         else:
-            getLogger(__name__).info("THE BOOK HAS NO LIVE CELL: there is no %s", PACK)
-            made = f'<div class="gru-live"><p>{ABSENT}</p><pre>{text}</pre></div>'
+            made = cell_html(text)
         return [nodes.raw("", made, format="html")]
+
+
+class LiveModel(Directive):  # type: ignore[misc]
+    """The directive, without arguments or content."""
+
+    def run(self) -> list[nodes.Node]:
+        """The field for a file, or the sentence that there is none."""
+        made = f'<div class="gru-live"><p>{ABSENT.format("field for a file")}</p></div>'
+        if _is_packed(self):
+            made = (STATIC / "live_model.html").read_text(encoding="utf-8")
+        return [nodes.raw("", made, format="html")]
+
+
+def _is_packed(directive: Any) -> bool:
+    """Whether there is a pack: without one CI refuses to build."""
+    if (PACK / "manifest.json").is_file():
+        return True
+    if os.environ.get("CI") == "true":
+        raise directive.error(f"there is no {PACK}, so no {directive.name}: run tools/live_pack.py")
+    getLogger(__name__).info("THE BOOK HAS NO %s: there is no %s", directive.name.upper(), PACK)
+    return False
 
 
 def cell_html(text: str) -> str:
     """The field with a cell in it, escaped, and all that its script must know."""
-    about = json.loads((PACK / "manifest.json").read_text(encoding="utf-8"))
-    about["examples"] = {name: cell(known).text for name, known in EXAMPLES.items()} | OWN
-    page = (STATIC / "live.html").read_text(encoding="utf-8")
-    return page.replace("PACK", html.escape(json.dumps(about))).replace("CELL", text)
+    examples = {name: cell(known).text for name, known in EXAMPLES.items()} | OWN
+    page = (STATIC / "live_cell.html").read_text(encoding="utf-8")
+    return page.replace("EXAMPLES", html.escape(json.dumps(examples))).replace("CELL", text)
 
 
 def setup(app: Any) -> dict[str, Any]:
     """Register the directive, and what its page needs."""
     app.add_directive("live-cell", LiveCell)
+    app.add_directive("live-model", LiveModel)
     app.connect("builder-inited", _copy)
     app.connect("html-page-context", _load)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -89,11 +109,16 @@ def _copy(app: Any) -> None:
     shutil.copytree(PACK, folder, dirs_exist_ok=True)
     for name in FILES:
         shutil.copyfile(STATIC / name, folder / name)
+    pack = (PACK / "manifest.json").read_text(encoding="utf-8")
+    script = (STATIC / "live_python.js").read_text(encoding="utf-8")
+    (folder / "live_python.js").write_text(f"globalThis.gruPack = {pack};\n{script}", "utf-8")
 
 
 def _load(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Only a page with the live cell loads its script and its style."""
-    if 'id="gru-live-text"' in context.get("body", ""):
-        app.add_js_file(f"{FOLDER}/live.js", loading_method="defer")
-        app.add_css_file(f"{FOLDER}/Temml-Local.css")
-        app.add_css_file(f"{FOLDER}/live.css")
+    """Only a page with a live field loads its scripts and its style."""
+    body = context.get("body", "")
+    scripts = [script for name, script in SCRIPTS.items() if f'id="{name}"' in body]
+    for script in ["live_python.js", *scripts] * bool(scripts):
+        app.add_js_file(f"{FOLDER}/{script}", loading_method="defer")
+    for style in ("Temml-Local.css", "live.css") * bool(scripts):
+        app.add_css_file(f"{FOLDER}/{style}")

@@ -1,13 +1,15 @@
-// The live cell's worker: gru_sym itself, in the Python of Pyodide. A text in, a record out.
+// The worker of the live pages: gru_sym itself, in the Python of Pyodide. A request in, a record out.
 //
-// First message: {files, lock, snapshot, fresh}. `files` gives the address of every file of the pack,
-// already unpacked, as blobs; `snapshot` is the place of the memory that this reader's browser keeps.
-// Then {id, request}. Answers: {ready}, {id, record}, {id, fault}, {failed}.
+// First message: {files, lock, version, fresh}. `files` gives the address of every file of the pack,
+// already unpacked, as blobs; the memory that this reader's browser keeps is in the store `version`.
+// Then {id, request, file}: JSON for `gru_sym.web.replies`, and a file that was chosen in the page.
+// Answers: {ready}, {id, record}, {id, fault}, {failed}.
 
 const given = new Promise((resolve) => {
   self.onmessage = ({ data }) => resolve(data);
 });
 const LIBRARY = "/lib/python313.zip";
+const PACKAGES = "/lib/python3.13/site-packages";
 const EMPTY_ZIP = "data:application/zip;base64,UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==";
 const KEPT = "https://gru-live.invalid/snapshot"; // a name in the store, never asked for
 
@@ -44,13 +46,47 @@ async function start(init) {
     ...(snapshot ? { _loadSnapshot: snapshot } : { _makeSnapshot: true }),
   });
   if (snapshot) python.runPython("import random; random.seed()");
+  else await unpack(python, init);
   return [python, snapshot !== null];
 }
 
+const bytes = async (address) => new Uint8Array(await (await fetch(address)).arrayBuffer());
+
+// gru_sym as files, because its texts are found as files.
+async function unpack(python, init) {
+  python.unpackArchive(await bytes(init.files["gru_sym.zip"]), "zip", { extractDir: PACKAGES });
+}
+
+// What the kept memory does not have: the files.
 async function complete(python, init) {
-  const library = await (await fetch(init.files["python.zip"])).arrayBuffer();
-  python.FS.writeFile(LIBRARY, new Uint8Array(library));
+  python.FS.writeFile(LIBRARY, await bytes(init.files["python.zip"]));
+  await unpack(python, init);
   python.runPython("import importlib; importlib.invalidate_caches()");
+}
+
+// Stretches of a file of the reader's, read when Python asks for them.
+const READING = `
+def reading(stretch):
+    from pyodide.ffi import JsException
+
+    def read(start, end):
+        try:
+            return stretch(start, end).to_bytes()
+        except JsException as error:
+            raise OSError(str(error)) from None
+
+    return read
+
+reading
+`;
+
+function reading(python, file) {
+  const reader = new FileReaderSync();
+  const stretch = (start, end) => new Uint8Array(reader.readAsArrayBuffer(file.slice(start, end)));
+  const make = python.runPython(READING);
+  const read = make(stretch);
+  make.destroy();
+  return read;
 }
 
 // The memory as it is now, for the next visit. Whatever fails, the next visit starts as this one did.
@@ -77,33 +113,43 @@ async function main() {
   const init = await given;
   const [python, known] = await start(init);
   importScripts(init.files["temml.min.js"]);
-  const answer = (request) => {
-    const reply = python.pyimport("gru_sym.web.answer").reply;
+  const answer = (request, file) => {
+    const reply = python.pyimport("gru_sym.web.replies").reply;
+    const read = file && reading(python, file);
     try {
-      return reply(request);
+      return JSON.parse(reply(request, read));
     } finally {
-      reply.destroy();
+      reply.destroy(); // what is left would be in the memory that is kept
+      read?.destroy();
     }
   };
-  let whole = !known;
-  const completed = async () => {
-    if (whole) return;
-    whole = true;
-    await complete(python, init);
-  };
+  let completion = known ? null : Promise.resolve();
+  const completed = () => (completion ??= complete(python, init));
   let waiting = known ? null : setTimeout(() => keep(python, init.version), 3000);
-  const recorded = async (request) => {
+  const keepNow = async () => {
+    clearTimeout(waiting);
+    waiting = null;
+    python.runPython("import gru_sym.explanation.explaining, gru_sym.explanation.page");
+    await keep(python, init.version);
+  };
+  const recorded = async (request, file) => {
+    if (file) {
+      await completed();
+      if (waiting !== null) await keepNow(); // nothing of a file is kept
+    }
+    const whole = completion;
+    await whole;
     try {
-      return typeset(JSON.parse(answer(request)));
+      return typeset(answer(request, file));
     } catch (error) {
       if (whole) throw error;
       await completed(); // perhaps a module that was not imported when the memory was kept
-      return typeset(JSON.parse(answer(request)));
+      return typeset(answer(request, file));
     }
   };
-  self.onmessage = async ({ data: { id, request } }) => {
+  self.onmessage = async ({ data: { id, request, file } }) => {
     try {
-      postMessage({ id, record: await recorded(request) });
+      postMessage({ id, record: await recorded(request, file) });
     } catch (error) {
       postMessage({ id, fault: String(error.message ?? error).trim().split("\n").pop() });
     }

@@ -1,0 +1,72 @@
+"""An explanation as HTML: in a notebook, and in the page where a reader's own file is explained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from gru_sym.explanation.contents import distinct
+from gru_sym.explanation.explained import BY_SHAPES, NO_LAYER, ExplainedLayer, Explanation
+from gru_sym.render import Table, spelled
+
+
+def as_html(explanation: Explanation) -> str:
+    """What `text` says, as paragraphs and tables that fold and that a narrow screen can show.
+
+    >>> from gru_sym.explanation.contents import Contents, Tensor
+    >>> from gru_sym.explanation.explaining import explained
+    >>> print(as_html(explained(Contents("file", [Tensor("<b>", (2, 3))]))))
+    <div class="gru-explained">
+    <p>file: 6 parameters, 6 effective</p>
+    <p>no recurrent layer was found</p>
+    <details><summary>the rest: 6</summary>
+    <table><thead><tr><th>tensor</th><th>shape</th><th>count</th></tr></thead><tbody>
+    <tr><td>&lt;b&gt;</td><td>2 × 3</td><td>6</td></tr>
+    </tbody></table>
+    </details>
+    </div>
+    """
+    lines = [_paragraph(f"{explanation.kind}: {explanation.counts}")]
+    lines += [part for layer in explanation.layers for part in _layer(layer)]
+    if not explanation.layers:
+        lines.append(_paragraph(NO_LAYER))
+    if explanation.rest:
+        rest = [_table(explanation.listed), *map(_paragraph, filter(None, [explanation.unlisted]))]
+        lines += _fold(f"the rest: {distinct(explanation.rest):,}", rest)
+    lines += map(_paragraph, explanation.remarks)
+    return "\n".join(['<div class="gru-explained">', *lines, "</div>"])
+
+
+def _layer(layer: ExplainedLayer) -> Iterable[str]:
+    yield f'<p class="gru-explained-layer">{escape(layer.called)}</p>'
+    by_shapes = [BY_SHAPES] if layer.found.evidence == "shapes" else []
+    yield from map(_paragraph, [layer.size, *by_shapes])
+    yield _table(layer.by_gate)
+    formula = f"{spelled(layer.found.fits[0].stored.layer.count())} = {layer.count:,}"
+    yield from map(_paragraph, filter(None, [formula, layer.counts, layer.difference]))
+    if layer.also:
+        yield from _fold(f"fits as well: {len(layer.also)} more", map(_paragraph, layer.also))
+
+
+def _fold(summary: str, inside: Iterable[str]) -> list[str]:
+    return [f"<details><summary>{escape(summary)}</summary>", *inside, "</details>"]
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{escape(text)}</p>"
+
+
+def _table(table: Table) -> str:
+    head = f"<table><thead>{_row('th', table.headers)}</thead><tbody>"
+    return "\n".join([head, *(_row("td", row) for row in table.rows), "</tbody></table>"])
+
+
+def _row(tag: str, entries: Sequence[object]) -> str:
+    return f"<tr>{''.join(f'<{tag}>{escape(_entry(e))}</{tag}>' for e in entries)}</tr>"
+
+
+def _entry(entry: object) -> str:
+    """A shape as 2 × 3; all else as it is."""
+    if isinstance(entry, tuple):
+        return " × ".join(map(str, entry)) or "scalar"
+    return str(entry)
