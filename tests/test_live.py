@@ -17,7 +17,8 @@ from test_site import browser, missing, network_faults, site, url, visit  # noqa
 from gru_sym import CellError, catalogue, cell
 from gru_sym.cells import Cell
 from gru_sym.cli.main import main
-from gru_sym.web.answer import answer, effective, reply
+from gru_sym.web.answer import answer, effective
+from gru_sym.web.replies import explain_chosen, reply
 
 ROOT = Path(__file__).resolve().parent.parent
 PACK = ROOT / "_build" / "live"
@@ -97,14 +98,18 @@ def test_pyodide_answers_byte_for_byte_as_this_python():
         missing("the live cell was not packed: run `make book`")
     sys.path.insert(0, str(ROOT / "tools"))
     try:
-        from live_pack import exercise
+        from live_pack import exercise, models
     finally:
         sys.path.pop(0)
     asked = [(ask, text) for text in exercise() for ask in ("answer", "effective")]
+    files = list(models().items())
     answers = json.loads(record.read_text(encoding="utf-8"))
-    assert len(answers) == len(asked) > 50
-    for (ask, text), there in zip(asked, answers, strict=True):
+    assert len(answers) == len(asked) + len(files) > 50
+    for (ask, text), there in zip(asked, answers, strict=False):
         assert there == reply(json.dumps({"ask": ask, "text": text, "sizes": SIZES})), text
+    for (name, raw), there in zip(files, answers[len(asked) :], strict=True):
+        found = explain_chosen(name, len(raw), lambda start, end, raw=raw: raw[start:end])
+        assert json.loads(there) == found, name
 
 
 @pytest.mark.site

@@ -5,9 +5,11 @@ from __future__ import annotations
 import html
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, NoReturn
 
 MAX_TENSORS = 50_000
@@ -18,6 +20,12 @@ MAX_JSON = 25_000_000
 
 MAX_COMMAS, MAX_BRACKETS, MAX_DIGITS = 500_000, 250_000, 20
 """The most parts of a JSON text, counted before it is read, and the longest number in it."""
+
+MAX_DEPTH = 100
+"""How deeply a text may nest: in a browser a parser has no more room than for some hundreds."""
+
+STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+BUT_BRACKETS = bytes({*range(256)} - {*b"()[]{}"})
 
 
 class FileError(ValueError):
@@ -131,6 +139,7 @@ def strict_json(raw: bytes, what: str) -> Any:
     """
     if raw.count(b",") > MAX_COMMAS or raw.count(b"[") + raw.count(b"{") > MAX_BRACKETS:
         raise FileError(f"{what} has more parts than the {MAX_COMMAS} that are read")
+    check_depth(STRING.sub(b"", raw), what)
     try:
         return json.loads(
             raw.decode("utf-8"),
@@ -142,6 +151,18 @@ def strict_json(raw: bytes, what: str) -> Any:
         if isinstance(error, FileError):
             raise
         raise FileError(f"{what} is not JSON that can be read") from error
+
+
+def check_depth(raw: bytes, what: str) -> None:
+    """That a text without its strings nests no deeper than `MAX_DEPTH`.
+
+    >>> check_depth(b"[" * 101, "this")
+    Traceback (most recent call last):
+    gru_sym.explanation.contents.FileError: this has brackets in more than 100 others
+    """
+    brackets = raw.translate(None, BUT_BRACKETS)
+    if max(accumulate(1 if b in b"([{" else -1 for b in brackets), default=0) > MAX_DEPTH:
+        raise FileError(f"{what} has brackets in more than {MAX_DEPTH} others")
 
 
 def _once(pairs: list[tuple[str, Any]], what: str) -> dict[str, Any]:

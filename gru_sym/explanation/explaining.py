@@ -118,10 +118,7 @@ def contents_of(model: Any) -> Contents:
 
 
 def _of_file(path: Path) -> Contents:
-    if path.suffix.lower() not in READERS:
-        raise FileError(
-            f"{path.name} cannot be read: the files that can end in {', '.join(READERS)}"
-        )
+    _reader(path.name)
     with path.open("rb") as file:
         return read(file, path.name)
 
@@ -131,7 +128,7 @@ def read(file: BinaryIO, name: str) -> Contents:
 
     Raises `FileError`.
     """
-    reader: Callable[[BinaryIO, int], Contents] = READERS[Path(name).suffix.lower()]
+    reader = _reader(name)
     size = file.seek(0, os.SEEK_END)
     head = (file.seek(0), file.read(len(torch_files.LEGACY)))[1]
     file.seek(0)
@@ -141,3 +138,11 @@ def read(file: BinaryIO, name: str) -> Contents:
         return reader(file, size)
     except FileError as error:
         raise FileError(f"{name}: {error}") from error
+
+
+def _reader(name: str) -> Callable[[BinaryIO, int], Contents]:
+    """What reads files whose name ends so."""
+    end = Path(name).suffix.lower()
+    if end not in READERS:
+        raise FileError(f"{name} cannot be read: the files that can end in {', '.join(READERS)}")
+    return READERS[end]

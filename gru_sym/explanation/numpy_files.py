@@ -10,7 +10,14 @@ import re
 from typing import BinaryIO
 
 from gru_sym.explanation.archives import beginning, names_once, opened
-from gru_sym.explanation.contents import MAX_TENSORS, Contents, FileError, Tensor, checked_shape
+from gru_sym.explanation.contents import (
+    MAX_TENSORS,
+    Contents,
+    FileError,
+    Tensor,
+    check_depth,
+    checked_shape,
+)
 
 MAGIC = b"\x93NUMPY"
 MAX_HEADER = 10_000
@@ -65,6 +72,7 @@ def _array(name: str, head: bytes, size: int) -> Tensor:
     length = int.from_bytes(head[8:start], "little")
     if length > MAX_HEADER or len(head) < start + length:
         raise FileError(f"the header of {what} would have {length} bytes")
+    check_depth(head[start : start + length], f"the header of {what}")
     try:
         header = ast.literal_eval(head[start : start + length].decode("utf-8").strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError) as error:

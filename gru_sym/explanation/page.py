@@ -20,9 +20,11 @@ def as_html(explanation: Explanation) -> str:
     <p>file: 6 parameters, 6 effective</p>
     <p>no recurrent layer was found</p>
     <details><summary>the rest: 6</summary>
+    <div class="gru-explained-wide">
     <table><thead><tr><th>tensor</th><th>shape</th><th>count</th></tr></thead><tbody>
     <tr><td>&lt;b&gt;</td><td>2 × 3</td><td>6</td></tr>
     </tbody></table>
+    </div>
     </details>
     </div>
     """
@@ -58,7 +60,8 @@ def _paragraph(text: str) -> str:
 
 def _table(table: Table) -> str:
     head = f"<table><thead>{_row('th', table.headers)}</thead><tbody>"
-    return "\n".join([head, *(_row("td", row) for row in table.rows), "</tbody></table>"])
+    lines = [head, *(_row("td", row) for row in table.rows), "</tbody></table>"]
+    return "\n".join(['<div class="gru-explained-wide">', *lines, "</div>"])
 
 
 def _row(tag: str, entries: Sequence[object]) -> str:

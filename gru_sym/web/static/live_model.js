@@ -47,6 +47,7 @@
     box.addEventListener(name, (event) => {
       event.preventDefault(); // a browser would open the file
       box.classList.toggle("gru-live-over", name === "dragover");
-      if (name === "drop") chosen([...event.dataTransfer.files]);
+      if (name === "drop") field.files = event.dataTransfer.files; // so that its name is told
+      if (name === "drop") chosen([...field.files]);
     });
 })();

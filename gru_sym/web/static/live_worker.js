@@ -53,15 +53,33 @@ async function start(init) {
 const bytes = async (address) => new Uint8Array(await (await fetch(address)).arrayBuffer());
 
 // gru_sym as files, because its texts are found as files.
+const EXTRACT = `
+def extract(archive, folder):
+    import io, zipfile
+    zipfile.ZipFile(io.BytesIO(archive.to_bytes())).extractall(folder)
+
+extract
+`;
+
 async function unpack(python, init) {
-  python.unpackArchive(await bytes(init.files["gru_sym.zip"]), "zip", { extractDir: PACKAGES });
+  const extract = python.runPython(EXTRACT);
+  extract(await bytes(init.files["gru_sym.zip"]), PACKAGES);
+  extract.destroy();
 }
+
+// As importlib.invalidate_caches, which takes a module that the pack does not have.
+const FORGET = `
+import sys, zipimport
+sys.path_importer_cache.clear()
+zipimport._zip_directory_cache.clear()
+`;
 
 // What the kept memory does not have: the files.
 async function complete(python, init) {
   python.FS.writeFile(LIBRARY, await bytes(init.files["python.zip"]));
+  python.runPython(FORGET); // that they were not there; what unpacks is among them
   await unpack(python, init);
-  python.runPython("import importlib; importlib.invalidate_caches()");
+  python.runPython(FORGET);
 }
 
 // Stretches of a file of the reader's, read when Python asks for them.
