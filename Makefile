@@ -87,7 +87,7 @@ nbval: venv
 
 # make site-test   the built pages in a headless Chromium
 site-test: venv
-	GRU_SYM_REQUIRE_SITE=1 $(PY) -m pytest -m site tests/test_site.py tests/test_calculator_page.py tests/test_live.py
+	GRU_SYM_REQUIRE_SITE=1 $(PY) -m pytest -m site tests/test_site.py tests/test_calculator_page.py tests/test_live.py tests/test_live_model.py
 
 # make pictures   of the landing page as it was built, into docs/
 pictures: venv
