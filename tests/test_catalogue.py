@@ -29,6 +29,7 @@ FORMULAS = {
     "gru.onnx": 3 * block + 3 * n,
     "gru.merged": 3 * (n**2 + n * m) + 4 * n,
     "gru.flux": 3 * block,
+    "gru.lasagne": 3 * block,
     "gru.mut1": 4 * n**2 + 3 * n,  # m = n
     "gru.mut2": 5 * n**2 + 3 * n,  # m = n
     "gru.mut3": 3 * block,
@@ -56,6 +57,10 @@ FORMULAS = {
     "lstm.keras": 4 * block,
     "lstm.cifg": 3 * block,
     "lstm.peephole": 4 * block + 3 * n,
+    "lstm.onnx": 4 * block + 4 * n + 3 * n,
+    "lstm.chainer_peephole": 4 * block + 3 * n**2,
+    "lstm.dynet_coupled": 3 * block + 2 * n**2,
+    "lstm.projected_single": 4 * n * m + 4 * n * p + 4 * n + p * n,
     "lstm.projected": 4 * n * m + 4 * n * p + 8 * n + p * n,
     "lstm.nig": 3 * block + 2 * n,
     "lstm.nfg": 3 * block + 2 * n,
@@ -133,7 +138,7 @@ RESET_BEFORE = [
     "gru.mut2",
     "gru.mut3",
 ]
-RESET_AFTER = ["gru.pytorch", "gru.keras", "gru.merged", "gru.flux", "gru.cho2014_v1"]
+RESET_AFTER = ["gru.pytorch", "gru.keras", "gru.merged", "gru.flux", "gru.lasagne", "gru.cho2014_v1"]
 
 
 @pytest.mark.parametrize("name", RESET_BEFORE + RESET_AFTER)

@@ -405,7 +405,7 @@ def test_a_wrong_line_is_named_with_what_would_be_right(line):
     assert sentence in message and "\n" not in message
 
 
-NOT_PUBLIC = {"cudnn"}
+NOT_PUBLIC = {"cudnn", "matlab"}
 """Libraries whose source cannot be read; their layout says from what it was taken."""
 
 

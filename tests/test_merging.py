@@ -176,6 +176,7 @@ def test_which_biases_are_only_seen_as_a_sum_in_every_cell_of_the_catalogue():
         "gru.keras": 2,
         "gru.onnx": 3,
         "gru.pytorch": 2,
+        "lstm.onnx": 4,
         "lstm.projected": 4,
         "lstm.pytorch": 4,
         "rnn.pytorch": 1,

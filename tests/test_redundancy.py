@@ -26,6 +26,7 @@ CATALOGUE = {
     "lstm.pytorch": 4 * n,
     "lstm.projected": 4 * n,
     "minimal.fastgrnn_low_rank": k**2 + r**2,
+    "lstm.onnx": 4 * n,
     "rnn.pytorch": n,
 }
 """Worked out by hand; the others have none."""

@@ -212,6 +212,27 @@ def peephole(a: Arrays) -> np.ndarray:
     return sigma(o + a["p_o"] * new) * tanh(new)
 
 
+def onnx_lstm(a: Arrays) -> np.ndarray:
+    i, o, f, c = (affine(a, f"W_{k}", f"R_{k}", f"Wb_{k}", f"Rb_{k}") for k in "iofc")
+    old = a["c"]
+    new = sigma(f + a["P_f"] * old) * old + sigma(i + a["P_i"] * old) * tanh(c)
+    return sigma(o + a["P_o"] * new) * tanh(new)
+
+
+def matrix_peepholes(a: Arrays) -> np.ndarray:
+    u, i, f, o = (affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "aifo")
+    old = a["c"]
+    new = tanh(u) * sigma(i + a["P_i"] @ old) + sigma(f + a["P_f"] @ old) * old
+    return sigma(o + a["P_o"] @ new) * tanh(new)
+
+
+def dynet(a: Arrays) -> np.ndarray:
+    i, c, o = (affine(a, f"W_x{k}", f"W_h{k}", f"b_{k}") for k in "ico")
+    share = sigma(i + a["W_ci"] @ a["c"])
+    new = (1 - share) * a["c"] + share * tanh(c)
+    return sigma(o + a["W_co"] @ new) * tanh(new)
+
+
 def coupled(a: Arrays) -> np.ndarray:
     f, o, g = (affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "foc")
     return sigma(o) * tanh(tanh(g) + sigma(f) * (a["c"] - tanh(g)))
@@ -246,6 +267,11 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
     "gru.pytorch": pytorch,
     "gru.merged": lambda a: merged(a, "b_in", "b_hn"),
     "gru.flux": lambda a: merged(a, "b_n", ""),
+    "gru.lasagne": lambda a: let_in(
+        a,
+        sigma(affine(a, "W_xu", "W_hu", "b_u")),
+        after(a, sigma(affine(a, "W_xr", "W_hr", "b_r")), "W_xc", "W_hc", "b_c"),
+    ),
     "gru.mut1": lambda a: mutated(
         a, a["W_z"] @ a["x"] + a["b_z"], affine(a, "W_r", "U_r", "b_r"), tanh(a["x"])
     ),
@@ -302,6 +328,12 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
     "lstm.pytorch": pytorch_lstm,
     "lstm.projected": lambda a: a["W_hr"] @ pytorch_lstm(a),
     "lstm.peephole": peephole,
+    "lstm.onnx": onnx_lstm,
+    "lstm.chainer_peephole": matrix_peepholes,
+    "lstm.dynet_coupled": dynet,
+    "lstm.projected_single": lambda a: (
+        a["P"] @ lstm(*(affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "ifgo"), a)
+    ),
     "lstm.nig": lambda a: greff(a, "NIG"),
     "lstm.nfg": lambda a: greff(a, "NFG"),
     "lstm.nog": lambda a: greff(a, "NOG"),

@@ -225,9 +225,12 @@ class _Walk:
             self.contents.tensors.append(replace(own, called=f"{prefix}.{name}"))
             if name == "B":
                 self._tell_zeros(own, one.raw)
-        given = {"hidden_size": options.get("hidden_size", 0)}
+        there = {n: any(known.get(i) for i in node.inputs[at : at + 1]) for n, at in INPUTS.items()}
+        given = {"hidden_size": options.get("hidden_size", 0), "B": there["B"]}
         if node.kind == "GRU":
             given["linear_before_reset"] = options.get("linear_before_reset", 0)
+        if node.kind == "LSTM":
+            given["P"] = there["P"]
         given["bidirectional"] = options.get("direction") == "bidirectional"
         self.contents.given.append(Given(prefix, "onnx", node.kind, given))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from gru_sym.explanation.contents import Contents, Given, Tensor
@@ -111,8 +111,7 @@ def _given(given: Given, pool: Mapping[str, Tensor], wrapped: Mapping[str, str])
     start = f"{given.prefix}." if given.prefix else ""
     options = dict(given.options)
     levels, both = options.pop("num_layers", 1), bool(options.pop("bidirectional", False))
-    own_forms = [form for form in forms(given.library) if form.layer == given.layer]
-    for form in (*own_forms, *(replace(form, biases=False) for form in own_forms if form.biases)):
+    for form in (form for form in forms(given.library) if form.layer == given.layer):
         sizes: dict[str, int] = {}
         for name, value in options.items():
             own = form.options.get(name)

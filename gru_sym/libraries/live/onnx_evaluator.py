@@ -31,7 +31,7 @@ def model(question: Question) -> Any:
     while not inputs[-1]:
         inputs.pop()
     last = ["Y_h", "Y_c"][: len(states)]
-    options = {name: int(value) for name, value in question.options.items() if name != "P"}
+    options = {name: int(value) for name, value in question.options.items() if name not in "BP"}
     n = question.states[0].shape[-1]
     node = helper.make_node(
         question.layer,
