@@ -41,6 +41,7 @@ FORMULAS = {
     "minimal.janet": 2 * block,
     "minimal.ran": 2 * block + n * m + n,
     "minimal.sru": 3 * n**2 + 4 * n,  # m = n
+    "minimal.sru_wide": 4 * n * m + 4 * n,
     "minimal.cfn": 2 * block + n * m,
     "minimal.atr": n**2 + n * m,
     "minimal.brc": 3 * n * m + 4 * n,

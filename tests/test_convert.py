@@ -530,7 +530,8 @@ def test_the_rest_is_kept_if_asked(here):
 BAD = {
     "in.pt in.pt": "are one file",
     "in.pt there.npz": "is there already; --force replaces it",
-    "in.pt out.h5": "read, not written",
+    "in.pt out.h5": "a file that ends in .weights.h5",
+    "in.pt out.keras --keep-rest": "Keras' recurrent layers alone",
     "in.pt out.txt": "no kind of file that is written",
     "missing.pt out.npz": "cannot be read: No such file",
     "in.txt out.npz": "no kind of file that is read",
@@ -615,25 +616,95 @@ def test_the_table(capsys):
 # Keras itself
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras' own way to NumPy
-@pytest.mark.parametrize("both", [False, True])
-def test_a_real_layer_of_keras_computes_what_pytorch_does(both, monkeypatch, tmp_path):
+@pytest.fixture
+def keras(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    keras = pytest.importorskip("keras", reason="Keras comes with requirements-atlas.txt")
-    module = nn.LSTM(3, 4, bidirectional=both, batch_first=True)
-    layer = keras.layers.LSTM(4, return_sequences=True)
-    layer = keras.layers.Bidirectional(layer) if both else layer
-    layer.build((None, None, 3))
-    layer.set_weights(
-        [v.numpy() for v in convert(module.state_dict(), "pytorch", "keras").values()]
-    )
+    return pytest.importorskip("keras", reason="Keras comes with requirements-atlas.txt")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras' own way to NumPy
+@pytest.mark.parametrize("height", [1, 2])
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM, nn.RNN])
+def test_keras_loads_what_is_written_and_computes_what_pytorch_does(
+    kind, both, height, keras, tmp_path, monkeypatch
+):
+    """PyTorch's layer into both kinds of file, each loaded by Keras, run, saved and read again."""
+    monkeypatch.chdir(tmp_path)
+    module = kind(3, 4, height, bidirectional=both, batch_first=True)
+    torch.save(module.state_dict(), "in.pt")
     x = torch.randn(2, 5, 3)
     with torch.no_grad():
-        np.testing.assert_allclose(layer(x).detach().cpu(), module(x)[0], rtol=0, atol=1e-5)
-    model = keras.Sequential([keras.Input((None, 3)), layer])
-    model.save_weights(tmp_path / "a.weights.h5")
-    back = convert(read(tmp_path / "a.weights.h5").arrays, "keras", "pytorch")
-    for name, tensor in module.state_dict().items():
-        if name.startswith("weight"):
-            np.testing.assert_array_equal(back[name], tensor)
+        expected = module(x)[0]
+    for name in ("a.weights.h5", "a.keras"):
+        assert main(["convert", "pytorch", "keras", "in.pt", name]) == 0
+        model = keras.models.load_model(name) if name == "a.keras" else model_of(keras, kind, both)
+        if name != "a.keras":
+            for _ in range(height - 1):
+                model.add(layer_of(keras, kind, both))
+            model.load_weights(name)
+        got = model(x).detach().cpu()
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)  # float32
+        own = read(Path(name)).arrays
+        (model.save if name == "a.keras" else model.save_weights)(f"again.{name}")
+        again = read(Path(f"again.{name}")).arrays
+        assert list(again) == list(own)
+        assert all(np.array_equal(again[k], own[k]) for k in own)
+        places = list(dict.fromkeys("/".join(key.split("/")[:2]) for key in again))
+        back = convert(again, "keras", "pytorch", layer=places, to_layer=kind.__name__)
+        for key, tensor in module.state_dict().items():
+            if key.startswith("weight"):
+                np.testing.assert_array_equal(back[key], tensor)
+
+
+def layer_of(keras, kind, both):
+    name = "SimpleRNN" if kind is nn.RNN else kind.__name__
+    layer = getattr(keras.layers, name)(4, return_sequences=True)
+    return keras.layers.Bidirectional(layer) if both else layer
+
+
+def model_of(keras, kind, both):
+    return keras.Sequential([keras.Input((None, 3)), layer_of(keras, kind, both)])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("options", [{"reset_after": False}, {"use_bias": False}])
+def test_an_archive_says_what_its_arrays_do_not_tell(options, keras, tmp_path):
+    """Without any bias nothing else tells the side of the reset."""
+    shapes = layout("keras").tensors("GRU", m=3, n=4, **options)
+    tensors = {k: np.random.default_rng(0).normal(size=s) for k, s in shapes.items()}
+    found = convert(tensors, "keras", "keras", from_options=options, to_options=options)
+    write(tmp_path / "a.keras", Tensors(dict(found), options=found.options))
+    layer = keras.models.load_model(tmp_path / "a.keras").layers[0]
+    own = {"reset_after": True, "use_bias": True} | options
+    assert {name: getattr(layer, name) for name in own} == own
+    assert layer.dtype == "float64"
+    for got, tensor in zip(layer.get_weights(), found.values(), strict=True):
+        np.testing.assert_array_equal(got, tensor)
+
+
+def test_a_dataset_longer_than_its_file_can_hold_is_refused(tmp_path):
+    h5py = pytest.importorskip("h5py", reason="h5py is not installed: make atlas")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("gru/kernel", (2**20, 2**20), "<f4", chunks=(64, 64))
+    with pytest.raises(FileError, match="longer than the file can hold"):
+        read(tmp_path / "a.h5")
+
+
+def test_other_arrays_are_no_keras_file(tmp_path):
+    pytest.importorskip("h5py", reason="h5py is not installed: make atlas")
+    with pytest.raises(FileError, match="weight_ih_l0 is no weight of a recurrent layer in Keras"):
+        write(tmp_path / "a.weights.h5", Tensors({"weight_ih_l0": np.ones((4, 3))}))
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_h5py_one_sentence_says_so(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    for name in ("a.weights.h5", "a.keras"):
+        with pytest.raises(FileError, match="takes h5py: pip install h5py"):
+            write(tmp_path / name, Tensors({"kernel": np.ones((4, 3))}))
+    (tmp_path / "b.h5").write_bytes(b"x")
+    with pytest.raises(FileError, match="takes h5py: pip install h5py"):
+        read(tmp_path / "b.h5")
+    assert [path.name for path in tmp_path.iterdir()] == ["b.h5"]

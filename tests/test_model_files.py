@@ -95,7 +95,7 @@ def test_layer_in_a_branch_with_its_weights_as_constants(tmp_path):
     (tmp_path / "m.onnx").write_bytes(model(graph(inside)))
     (layer,) = explain(tmp_path / "m.onnx").layers
     assert (layer.layer, layer.count, layer.sizes) == (
-        "GRU(linear_before_reset=1)", 144, {"m": 5, "n": 3},
+        "GRU(linear_before_reset=1, B=False)", 144, {"m": 5, "n": 3},
     )  # fmt: skip
 
 

@@ -114,10 +114,10 @@ def additive(a: Arrays) -> np.ndarray:
     return tanh(f * a["c"] + i * (a["W_c"] @ a["x"] + a["b_c"]))
 
 
-def simple(a: Arrays) -> np.ndarray:
+def simple(a: Arrays, skipped: np.ndarray) -> np.ndarray:
     f, r = (sigma(a[f"W_{k}"] @ a["x"] + a[f"v_{k}"] * a["c"] + a[f"b_{k}"]) for k in "fr")
     memory = f * a["c"] + (1 - f) * (a["W"] @ a["x"])
-    return r * memory + (1 - r) * a["x"]
+    return r * memory + (1 - r) * skipped
 
 
 def chaos_free(a: Arrays) -> np.ndarray:
@@ -302,7 +302,8 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
     ),
     "minimal.janet": janet,
     "minimal.ran": additive,
-    "minimal.sru": simple,
+    "minimal.sru": lambda a: simple(a, a["x"]),
+    "minimal.sru_wide": lambda a: simple(a, a["W_x"] @ a["x"]),
     "minimal.cfn": chaos_free,
     "minimal.atr": twin_gated,
     "minimal.brc": lambda a: bistable(

@@ -92,6 +92,9 @@ def _convert(options: argparse.Namespace, source: str, target: str, in_: str, ou
     if after.exists() and before.exists() and os.path.samefile(before, after):
         raise BadInput(f"{in_} and {out} are one file; write to another one")
     check_target(after, options.force)
+    own_kind = after.suffix.lower() in (".h5", ".keras")
+    if own_kind and (options.keep_rest or target != "keras"):
+        raise BadInput(f"{out} can hold Keras' recurrent layers alone; write another kind of file")
     given = read(before)
     found = convert(
         given.arrays,
@@ -107,7 +110,7 @@ def _convert(options: argparse.Namespace, source: str, target: str, in_: str, ou
     rest = {*found.rest}
     own = [name for name in given.arrays if name not in rest]
     start = found.prefix if options.keep_rest else ""
-    written = Tensors({start + name: array for name, array in found.items()})
+    written = Tensors({start + name: a for name, a in found.items()}, options=found.options)
     if given.bfloat16.issuperset(own):
         written.bfloat16 |= written.arrays.keys()
     elif given.bfloat16 & {*own}:
@@ -122,8 +125,9 @@ def _convert(options: argparse.Namespace, source: str, target: str, in_: str, ou
     elif rest:
         shown = ", ".join(list(found.rest)[:4]) + (", ..." if len(rest) > 4 else "")
         notes.append(f"left out, {len(rest)} other tensors: {shown}; --keep-rest copies them")
-    if written.bfloat16 and after.suffix.lower() == ".npz":
-        notes.append("NumPy has no bfloat16: float32 is written, which is exact")
+    if written.bfloat16 and (own_kind or after.suffix.lower() == ".npz"):
+        whose = "HDF5" if own_kind else "NumPy"
+        notes.append(f"{whose} has no bfloat16: float32 is written, which is exact")
     write(after, written, replace=options.force)
     if options.json:
         return json.dumps(

@@ -13,6 +13,7 @@ from gru_sym.conversion.recognition import allowed
 from gru_sym.conversion.stacks import Place, Stack, part_of, stack_of
 from gru_sym.libraries.atlas import written
 from gru_sym.libraries.layout import Layout, layout
+from gru_sym.libraries.layout_text import SizeOf
 from gru_sym.libraries.stored import StoredLayer, stored_layer
 from gru_sym.libraries.tensors import array_library
 
@@ -27,6 +28,7 @@ class Converted(dict[str, Any]):
     Attributes
     ----------
     source, target : the two layers, as their libraries write them.
+    options : those of the target that are no sizes.
     passage : how the target's parameters are made of the source's, with the proof.
     notes : what was assumed, summed, added and left out, one sentence each.
     rest : the names of the tensors that are not the layer's.
@@ -35,6 +37,7 @@ class Converted(dict[str, Any]):
 
     source: str
     target: str
+    options: Mapping[str, Any]
     passage: Passage
     notes: tuple[str, ...]
     rest: tuple[str, ...]
@@ -118,6 +121,8 @@ def convert(
     notes = [*_assumed(stack, old), *_said(found, stack, made, new)]
     converted = Converted(packed)
     converted.source, converted.target = written(stack.stored.form), written(made.form)
+    options = made.form.options.items()
+    converted.options = {k: v for k, v in options if not isinstance(v, SizeOf)}
     converted.passage = found
     own = {name for part in stack.whole for name in part.names}
     converted.rest = tuple(name for name in tensors if name not in own)

@@ -1,4 +1,4 @@
-"""Files of tensors, read and written whole: .safetensors, .npz, .pt, and Keras' read only.
+"""Files of tensors, read and written whole: .safetensors, .npz, .pt, and Keras'.
 
 Nothing in a file is executed. A file is written beside its place and moved there when it is whole.
 """
@@ -46,10 +46,12 @@ class Tensors:
     ----------
     arrays : NumPy arrays. NumPy has no bfloat16: such numbers are float32 here, which is exact.
     bfloat16 : the names of those.
+    options : of the layer, where a file says what it is: `reset_after=False` in a .keras archive.
     """
 
     arrays: dict[str, Any] = field(default_factory=dict)
     bfloat16: set[str] = field(default_factory=set)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read(path: Path) -> Tensors:
@@ -91,11 +93,9 @@ def write(path: Path, tensors: Tensors, *, replace: bool = False) -> None:
 
 def check_target(path: Path, replace: bool) -> Callable[[BinaryIO, Tensors], None]:
     """What writes this kind of file, once it is clear that it may."""
-    if path.suffix.lower() in (".h5", ".hdf5", ".keras"):
-        raise FileError(
-            f"{path}: Keras' files are read, not written; write .npz and give its arrays, in their "
-            f"order, to layer.set_weights"
-        )
+    name = path.name.lower()
+    if path.suffix.lower() in (".h5", ".hdf5") and not name.endswith(".weights.h5"):
+        raise FileError(f"{path}: Keras reads weights from a file that ends in .weights.h5")
     writer = WRITERS.get(path.suffix.lower())
     if writer is None:
         raise FileError(
@@ -255,10 +255,25 @@ def _write_pt(file: BinaryIO, tensors: Tensors) -> None:
     torch.save(state, file)
 
 
+# Keras
+
+
 def _read_keras(path: Path) -> Tensors:
     from gru_sym.conversion.keras_files import arrays
 
     return Tensors(arrays(path))
+
+
+def _write_weights(file: BinaryIO, tensors: Tensors) -> None:
+    from gru_sym.conversion.keras_files import write_weights
+
+    write_weights(file, tensors.arrays)
+
+
+def _write_archive(file: BinaryIO, tensors: Tensors) -> None:
+    from gru_sym.conversion.keras_files import write_archive
+
+    write_archive(file, tensors.arrays, tensors.options)
 
 
 READERS: dict[str, Callable[[Path], Tensors]] = {
@@ -275,4 +290,6 @@ WRITERS: dict[str, Callable[[BinaryIO, Tensors], None]] = {
     ".npz": _write_npz,
     ".pt": _write_pt,
     ".pth": _write_pt,
+    ".h5": _write_weights,
+    ".keras": _write_archive,
 }

@@ -46,42 +46,62 @@ def read_hdf5(file: BinaryIO, size: int) -> Contents:
 
     Raises `FileError`.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        raise FileError("reading it takes h5py: pip install h5py") from error
     contents = Contents("HDF5 file")
     found: dict[str, Tensor] = {}
-    if not size:
-        raise FileError("it is empty")
-    try:
-        with h5py.File(file, "r") as root:
-            for name, dataset in _datasets(root, h5py, contents):
-                if dataset.external or dataset.is_virtual:
-                    raise FileError(f"{name[:80]!r} lies in another file, which is not opened")
-                if dataset.dtype.kind not in "fiub" or dataset.shape is None:
-                    continue
-                shape = checked_shape(tuple(map(int, dataset.shape)), repr(name[:80]))
-                tensor = Tensor(name, shape, str(dataset.dtype))
-                if OPTIMISER.match(name):
-                    contents.left_out.append((tensor, "a copy that the optimiser keeps"))
-                elif SEED.match(name):
-                    contents.left_out.append((tensor, "a seed of random numbers"))
-                else:
-                    found[name] = tensor
-                if len(found) + len(contents.left_out) > MAX_TENSORS:
-                    raise FileError(f"the file has more than {MAX_TENSORS} datasets")
-    except FileError:
-        raise
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError) as error:
-        raise FileError("it is not a file in HDF5 that can be read") from error
+    for name, dataset in stored(file, size, contents.notes):
+        shape = checked_shape(tuple(map(int, dataset.shape)), repr(name[:80]))
+        tensor = Tensor(name, shape, str(dataset.dtype))
+        if what := beside_weights(name):
+            contents.left_out.append((tensor, what))
+        else:
+            found[name] = tensor
     for name, tensor in named(found).items():
         plain = name.removesuffix(":0")
         contents.tensors.append(Tensor(plain, tensor.shape, tensor.dtype))
     return contents
 
 
-def _datasets(root: Any, h5py: Any, contents: Contents) -> Iterator[tuple[str, Any]]:
+def beside_weights(name: str) -> str:
+    """What a dataset is that holds no weight of the model; "" for one that does.
+
+    >>> beside_weights("optimizer/vars/1"), beside_weights("layers/gru/cell/vars/1")
+    ('a copy that the optimiser keeps', '')
+    """
+    if OPTIMISER.match(name):
+        return "a copy that the optimiser keeps"
+    return "a seed of random numbers" if SEED.match(name) else ""
+
+
+def stored(file: BinaryIO, size: int, notes: list[str]) -> Iterator[tuple[str, Any]]:
+    """Every dataset of numbers by its path, each once; `notes` are told of links not followed.
+
+    Raises `FileError` for what is no file in HDF5, and for data that lie in another file.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise FileError("reading it takes h5py: pip install h5py") from error
+    if not size:
+        raise FileError("it is empty")
+    found = 0
+    try:
+        with h5py.File(file, "r") as root:
+            for name, dataset in _datasets(root, h5py, notes):
+                if dataset.external or dataset.is_virtual:
+                    raise FileError(f"{name[:80]!r} lies in another file, which is not opened")
+                if dataset.dtype.kind not in "fiub" or dataset.shape is None:
+                    continue
+                found += 1
+                if found > MAX_TENSORS:
+                    raise FileError(f"the file has more than {MAX_TENSORS} datasets")
+                yield name, dataset
+    except FileError:
+        raise
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError) as error:
+        raise FileError("it is not a file in HDF5 that can be read") from error
+
+
+def _datasets(root: Any, h5py: Any, notes: list[str]) -> Iterator[tuple[str, Any]]:
     """Every dataset by its path, each once; links elsewhere are told and not followed."""
     seen: set[Any] = set()
     todo: list[tuple[str, Any, int]] = [("", root, 0)]
@@ -95,7 +115,7 @@ def _datasets(root: Any, h5py: Any, contents: Contents) -> Iterator[tuple[str, A
                 raise FileError(f"the file has more than the {MAX_ITEMS} items that are looked at")
             name = f"{path}/{key}" if path else key
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
-                contents.notes.append(f"{name[:80]} is a link and was not followed")
+                notes.append(f"{name[:80]} is a link and was not followed")
                 continue
             item = group[key]
             address = h5py.h5o.get_info(item.id).addr
@@ -116,6 +136,18 @@ def read_keras(file: BinaryIO, size: int) -> Contents:
 
     Raises `FileError`.
     """
+    inside, length, config = weights_inside(file, size, MAX_INSIDE)
+    contents = read_hdf5(inside, length)
+    contents.kind = "Keras archive"
+    contents.notes += _told(config)
+    return contents
+
+
+def weights_inside(file: BinaryIO, size: int, most: int) -> tuple[Any, int, Any]:
+    """The file of weights in a .keras archive, how long it is, and the configuration beside it.
+
+    Of the file at most `most` bytes are read at once. Raises `FileError`.
+    """
     with opened(file, size) as archive:
         members = names_once(archive)
         if INSIDE not in members:
@@ -127,13 +159,10 @@ def read_keras(file: BinaryIO, size: int) -> Contents:
         member = members[INSIDE]
         inside: Any
         if member.compress_type == zipfile.ZIP_STORED:
-            inside = Window(file, stored_at(file, member), member.file_size, MAX_INSIDE)
+            inside = Window(file, stored_at(file, member), member.file_size, most)
         else:
             inside = io.BytesIO(whole(archive, member, MAX_INSIDE))
-    contents = read_hdf5(inside, member.file_size)
-    contents.kind = "Keras archive"
-    contents.notes += _told(config)
-    return contents
+    return inside, member.file_size, config
 
 
 def _told(config: Any) -> list[str]:

@@ -137,7 +137,7 @@ def _counts(choice: Choice, both: bool, table: Polynomials) -> dict[str, Any]:
             return [table(first), None]
         return [table(first), table(sp.expand(two - first))]
 
-    gates = dict.fromkeys(p.gate for p in choice.cell.parameters)
+    gates = dict.fromkeys(p.gate for p in choice.stack(1, both).parameters)
     found = effective_count(choice.stack(1, both))
     spare = sp.expand(sp.Add(*(f.count for f in redundancy(choice.cell).families)))
 
