@@ -139,7 +139,14 @@ RESET_BEFORE = [
     "gru.mut2",
     "gru.mut3",
 ]
-RESET_AFTER = ["gru.pytorch", "gru.keras", "gru.merged", "gru.flux", "gru.lasagne", "gru.cho2014_v1"]
+RESET_AFTER = [
+    "gru.pytorch",
+    "gru.keras",
+    "gru.merged",
+    "gru.flux",
+    "gru.lasagne",
+    "gru.cho2014_v1",
+]
 
 
 @pytest.mark.parametrize("name", RESET_BEFORE + RESET_AFTER)

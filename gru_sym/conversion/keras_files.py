@@ -115,7 +115,9 @@ def _layers(arrays: Mapping[str, Any]) -> list[Layer]:
     for name, array in arrays.items():
         match = OWN.fullmatch(name)
         if match is None or match[3] not in NAMES:
-            raise FileError(f"{name} is no weight of a recurrent layer in Keras; write another kind")
+            raise FileError(
+                f"{name} is no weight of a recurrent layer in Keras; write another kind"
+            )
         found.setdefault(int(match[1] or 0), {}).setdefault(match[2] or "", {})[match[3]] = array
     return [found[number] for number in sorted(found)]
 
