@@ -56,7 +56,9 @@ def random_tensors(library: str, form: Form, height: int, both: bool, seed: int)
     }
 
 
-def outputs(stack, x: np.ndarray, names: dict[str, str] | None = None) -> np.ndarray:
+def outputs(
+    stack, x: np.ndarray, names: dict[str, str] | None = None, from_zero: bool = False
+) -> np.ndarray:
     """What a stack hands on, by the generated code of its cell; `names` are of its first states."""
     made = stack.stored.layer.cell
     routine = generate(made)
@@ -70,7 +72,7 @@ def outputs(stack, x: np.ndarray, names: dict[str, str] | None = None) -> np.nda
                 size = made.sizes.shapes[state][0]
                 draw = np.random.default_rng([level, direction, number])
                 own = stack.states.get((level, direction), {}).get(f"{state}0")
-                plain = own if own is not None else draw.normal(size=SIZES[size])
+                plain = draw.normal(size=SIZES[size]) * (not from_zero) if own is None else own
                 first[state] = np.broadcast_to(plain, (x.shape[1], SIZES[size]))
             parameters = dict(stack.places[level, direction])
             own_x = x[::-1] if direction else x
@@ -119,8 +121,9 @@ def test_every_pair_of_libraries_there_and_back(library, there):
             and stored_layer(f, 1, False, ()).layer.cell is found.passage.b
             and found.target.startswith(f.layer + "(")
         )
-        x = np.random.default_rng(7).normal(size=(4, 2, SIZES["m"]))
-        one = outputs(stack(tensors, library, form), x)
+        width = str(found.passage.a.sizes.shapes["x"][0])
+        x = np.random.default_rng(7).normal(size=(4, 2, SIZES[width]))
+        one = outputs(stack(tensors, library, form), x, from_zero=target.trained_states)
         other = outputs(stack(dict(found), there, target), x, found.passage.states)
         np.testing.assert_allclose(other, one, rtol=0, atol=ROUNDING)
         done += 1

@@ -197,11 +197,13 @@ def _sizes(form: Form, given: Mapping[str, Any]) -> dict[str, int] | None:
         if not isinstance(own, SizeOf):
             if isinstance(value, SizeOf) or own != value:
                 return None
-        elif str(value) != own.size:  # its own name leaves it open
+        elif not isinstance(value, SizeOf) and value != own.size:  # its own name leaves it open
             size = _positive(value)
             if size is None or own.size not in catalogue[form.cell_id].size_names:
                 return None
             if found.setdefault(own.size, size) != size:
+                if option != own.size:  # two options of one size: those of another form may differ
+                    return None
                 raise ValueError(f"{option}={value} is {own.size}, given as {found[own.size]}, too")
     return found
 
