@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import sympy as sp
 
@@ -13,12 +14,15 @@ from gru_sym.language.syntax import (
     Apply,
     Equation,
     Expression,
+    Extremum,
     MatrixProduct,
+    Mean,
     Minus,
     Name,
     Number,
     Plus,
     Times,
+    through_relu,
 )
 from gru_sym.language.unification import Size
 
@@ -26,6 +30,27 @@ from gru_sym.language.unification import Size
 def size_expression(size: Size) -> sp.Expr:
     """A size in SymPy. Symbols have no assumptions, so that `sympy.symbols("m n")` match."""
     return sp.Symbol(size) if isinstance(size, str) else sp.Integer(size)
+
+
+class MeanEntry(sp.Expr):  # type: ignore[misc]  # SymPy ships no types
+    """The mean over the entries of a column; `doit` adds them up where their number is known.
+
+    >>> MeanEntry(sp.Matrix([1, 2, 6])).doit()
+    3
+    """
+
+    is_commutative = True
+
+    def doit(self, **hints: Any) -> sp.Expr:
+        """The sum of the entries over their number."""
+        vector = self.args[0].doit(**hints)
+        rows = vector.shape[0]
+        if not sp.sympify(rows).is_Integer:
+            return MeanEntry(vector)
+        return sp.Add(*(vector[row, 0].doit(**hints) for row in range(rows))) / rows
+
+    def _latex(self, printer: Any) -> str:
+        return rf"\operatorname{{mean}}\left({printer._print(self.args[0])}\right)"
 
 
 class Algebra:
@@ -79,6 +104,10 @@ class Algebra:
                     return inner
                 apply = FUNCTIONS[function].symbolic
                 return inner.applyfunc(apply) if isinstance(inner, sp.MatrixExpr) else apply(inner)
+            case Extremum():
+                return self.expression(through_relu(expression))
+            case Mean(operand=operand):
+                return MeanEntry(self.expression(operand))
             case MatrixProduct(left=left, right=right):
                 return self.expression(left) * self.expression(right)
             case Times(factors=parts):

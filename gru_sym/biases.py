@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import takewhile
 
 from gru_sym.cells import Cell
-from gru_sym.functions import FUNCTIONS
+from gru_sym.functions import called
 from gru_sym.language.scope import USUAL_STATES, WITH_TIME
 from gru_sym.normal.form import normal_form
 from gru_sym.normal.polynomials import Function, Polynomial, Product, Symbol, Term
@@ -110,7 +110,7 @@ def common_name(terms: list[str], taken: set[str]) -> str:
     start = _common_start(terms)
     end = _common_start([term.removeprefix(start)[::-1] for term in terms])[::-1]
     name = (start + end).rstrip("_")
-    reserved = name in FUNCTIONS or name in USUAL_STATES or keyword.iskeyword(name)
+    reserved = name in called() or name in USUAL_STATES or keyword.iskeyword(name)
     if not name.isidentifier() or reserved or WITH_TIME.fullmatch(name) or name in taken:
         return terms[0]
     return name

@@ -16,9 +16,11 @@ import sympy as sp
 
 from gru_sym.algebra import size_expression
 from gru_sym.cells import Cell, SizeValue, evaluate
+from gru_sym.functions import MEAN
 from gru_sym.layers import Layer
 from gru_sym.operations import (
     ADDITION,
+    DIVISION,
     MULTIPLICATION,
     PRODUCT,
     SIGN,
@@ -31,11 +33,12 @@ from gru_sym.operations import (
 T, B = sp.symbols("T B")
 OPTIMISER = {"SGD": 0, "SGD with momentum": 1, "Adam": 2}
 """Numbers that an optimiser keeps for each parameter."""
-KEEP_RESULT = ("sigmoid", "tanh", "relu", "exp")
+KEEP_RESULT = ("sigmoid", "tanh", "relu", "exp", "sqrt", "reciprocal")
 """Functions whose derivative PyTorch computes from their value. Of the others it keeps the argument
 (derivatives.yaml of PyTorch 2.13), or an array of that size that is made on the way."""
 ON_THE_WAY = ("softplus", "hard_sigmoid")
 """Of these the generated code makes one: zeros for a logarithm, u / 6 + 0.5 to cut off."""
+ELEMENTWISE = (ADDITION, MULTIPLICATION, DIVISION, SIGN, MEAN)
 CONVENTION = "a multiply-add counts as one; FLOPs are two a multiply-add"
 
 
@@ -43,7 +46,8 @@ CONVENTION = "a multiply-add counts as one; FLOPs are two a multiply-add"
 class Work:
     """Multiply-adds of matrix products, elementwise operations, function values by function.
 
-    Elementwise are additions, subtractions, multiplications and changes of sign: one a number.
+    Elementwise are additions, subtractions, multiplications, divisions and changes of sign: one a
+    number; a mean of n numbers is n of them.
     """
 
     multiply_adds: Any
@@ -188,7 +192,7 @@ def _work(operations: Iterable[Operation]) -> Work:
     for done in operations:
         if done.kind == PRODUCT:
             total += Work(done.work, 0, {})
-        elif done.kind in (ADDITION, MULTIPLICATION, SIGN):
+        elif done.kind in ELEMENTWISE:
             total += Work(0, done.work, {})
         else:
             total += Work(0, 0, {done.kind: done.work})
@@ -207,11 +211,14 @@ def _kept(run: Trace, steps: int) -> sp.Expr:
         if done.kind in (PRODUCT, MULTIPLICATION) and len(done.operands) == 2:
             one, other = done.operands
             saved = [one] * other.grad + [other] * one.grad
-        elif done.kind not in (PRODUCT, ADDITION, MULTIPLICATION, SIGN) and done.result.grad:
+        elif done.kind == DIVISION:
+            one, other = done.operands
+            saved = [one] * other.grad + [other] * done.result.grad
+        elif done.kind not in (PRODUCT, *ELEMENTWISE) and done.result.grad:
             if done.kind in ON_THE_WAY:
                 found[done] = done.work
             if done.kind != "hard_sigmoid":
-                saved = [done.result if done.kind in KEEP_RESULT else done.operands[0]]
+                saved = [done.result] if done.kind in KEEP_RESULT else list(done.operands)
         found |= {array.storage: array.storage.numbers for array in saved if not array.given}
     return sp.expand(sp.Add(*found.values()))
 

@@ -1,4 +1,4 @@
-r"""The elementwise functions of the cell language, each one record.
+r"""The functions of the cell language, each one record.
 
 A function is written once: by a formula in exponentials and logarithms, by its linear pieces, or
 through the other functions. Its value in SymPy, on arrays, in intervals and at rational numbers
@@ -12,7 +12,6 @@ Source of the pieces: `hard_sigmoid` is clip(x/6 + 1/2, 0, 1), as in PyTorch
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,49 +20,9 @@ from typing import Any
 
 import sympy as sp
 
+from gru_sym.arithmetic import EXACT, PLAIN, SYMPY, Arithmetic, NotWithin
+
 ZERO, ONE = Fraction(0), Fraction(1)
-
-
-@dataclass(frozen=True)
-class Arithmetic:
-    """What a formula is computed with, beside + - * /.
-
-    Attributes
-    ----------
-    number : a rational number as one of these numbers.
-    ramp : max(u, 0).
-    """
-
-    number: Callable[[Fraction], Any]
-    ramp: Callable[[Any], Any]
-    exp: Callable[[Any], Any]
-    log: Callable[[Any], Any]
-
-
-class _NotWithin(ArithmeticError):
-    """An arithmetic does not have the value that a formula asks for."""
-
-
-def _only(known: Mapping[Fraction, Fraction]) -> Callable[[Any], Any]:
-    """A function that is known at a few numbers."""
-
-    def value(u: Any) -> Any:
-        if u not in known:
-            raise _NotWithin
-        return known[u]
-
-    return value
-
-
-def _missing(u: Any) -> Any:
-    raise _NotWithin
-
-
-SYMPY = Arithmetic(sp.Rational, lambda u: sp.Max(u, 0), sp.exp, sp.log)
-# exp is irrational at every other rational number (Lindemann), and so is log at every other one.
-EXACT = Arithmetic(Fraction, lambda u: max(u, ZERO), _only({ZERO: ONE}), _only({ONE: ZERO}))
-PLAIN = Arithmetic(float, lambda u: (u + abs(u)) / 2, lambda u: math.e**u, _missing)
-"""What NumPy arrays and tensors have in common: no logarithm."""
 
 Apply = Callable[[str, Any], Any]
 """Another function of the language, by name, at an argument."""
@@ -86,23 +45,28 @@ class Elementwise:
     written : u, the other functions -> the value: how the normal form of a cell writes it.
     reflection : f(a), a -> f(-a), by + - * and powers alone; None if nothing simple is known.
     nonnegative : no value is negative.
+    undefined : whether there is no value at a number.
+    on_the_way : it is arithmetic on the way to something, and makes no gate of its own.
     derivative : u -> the derivative in SymPy, where that of the formula is not the wanted form.
     symbolic : the SymPy function; one of this name is made where SymPy has none.
-    latex : what a paper prints in front of the bracket.
-    numpy, torch, javascript : the name of what is called, or an expression in `u`.
+    latex : what a paper prints in front of the bracket, or around an argument `%s`.
+    numpy, torch, javascript : the name of what is called, or an expression in `u`; without one,
+        what has the same name there.
     """
 
     name: str
     latex: str
-    numpy: str
-    torch: str
-    javascript: str
+    numpy: str = ""
+    torch: str = ""
+    javascript: str = ""
     formula: Callable[[Any, Arithmetic], Any] | None = None
     pieces: tuple[tuple[Fraction, Fraction], ...] = ()
     breaks: tuple[Fraction, ...] = ()
     written: Callable[[Any, Apply], Any] | None = None
     reflection: Callable[[Any, Any], Any] | None = None
     nonnegative: bool = False
+    undefined: Callable[[Fraction], bool] = lambda number: False
+    on_the_way: bool = False
     derivative: Callable[[Any], Any] | None = None
     symbolic: Any = None
 
@@ -110,6 +74,9 @@ class Elementwise:
         if self.symbolic is None:
             named = type(self.name, (_Named,), {"record": self, "__module__": __name__})
             object.__setattr__(self, "symbolic", named)
+        for language, module in (("numpy", "np"), ("torch", "torch"), ("javascript", "Math")):
+            if not getattr(self, language):
+                object.__setattr__(self, language, f"{module}.{self.name}")
 
     def at(self, u: Any, on: Arithmetic) -> Any:
         """The value in an arithmetic. `ValueError` for a function that has no formula here."""
@@ -129,17 +96,19 @@ class Elementwise:
 
     def value(self, number: Fraction) -> Fraction | None:
         """The value at a rational number, where it is rational."""
+        if self.undefined(number):
+            return None
         try:
             return Fraction(self.at(number, EXACT))
-        except (_NotWithin, ValueError):
+        except (NotWithin, ValueError):
             return None
 
     @cached_property
     def plain(self) -> Callable[[Any], Any] | None:
         """The function on NumPy arrays and on tensors; None where plain arithmetic has none."""
         try:
-            self.at(0.0, PLAIN)
-        except (_NotWithin, ValueError):
+            self.at(1.0, PLAIN)
+        except (NotWithin, ValueError):
             return None
         return lambda u: self.at(u, PLAIN)
 
@@ -216,9 +185,6 @@ RECORDS = (
         written=lambda u, apply: _double(apply("sigmoid", _double(u))) - 1,
         reflection=lambda f, a: -f,
         symbolic=sp.tanh,
-        numpy="np.tanh",
-        torch="torch.tanh",
-        javascript="Math.tanh",
     ),
     Elementwise(
         name="relu",
@@ -238,9 +204,6 @@ RECORDS = (
         reflection=lambda f, a: f**-1,
         nonnegative=True,
         symbolic=sp.exp,
-        numpy="np.exp",
-        torch="torch.exp",
-        javascript="Math.exp",
     ),
     Elementwise(
         name="softplus",
@@ -285,7 +248,90 @@ RECORDS = (
         torch="u",
         javascript="u",
     ),
+    Elementwise(
+        name="sqrt",
+        latex=r"\sqrt{%s}",
+        formula=lambda u, on: on.sqrt(u),
+        nonnegative=True,
+        undefined=lambda number: number < 0,
+        on_the_way=True,
+        symbolic=sp.sqrt,
+    ),
+    Elementwise(
+        name="abs",
+        latex=r"\lvert %s \rvert",
+        written=lambda u, apply: apply("relu", u) + apply("relu", -u),
+        reflection=lambda f, a: f,
+        nonnegative=True,
+        on_the_way=True,
+        symbolic=sp.Abs,
+    ),
+    Elementwise(
+        name="sin",
+        latex=r"\sin",
+        formula=lambda u, on: on.sin(u),
+        reflection=lambda f, a: -f,
+        symbolic=sp.sin,
+    ),
+    Elementwise(
+        name="cos",
+        latex=r"\cos",
+        formula=lambda u, on: on.cos(u),
+        reflection=lambda f, a: f,
+        symbolic=sp.cos,
+    ),
+    Elementwise(
+        name="reciprocal",  # `a / b` is `a * reciprocal(b)`
+        latex=r"\frac{1}{%s}",
+        formula=lambda u, on: 1 / u,
+        reflection=lambda f, a: -f,
+        undefined=lambda number: number == 0,
+        on_the_way=True,
+        symbolic=lambda u: 1 / u,
+        numpy="1 / u",
+        torch="1 / u",
+        javascript="1 / u",
+    ),
 )
 
 FUNCTIONS: dict[str, Elementwise] = {record.name: record for record in RECORDS}
-"""Name in the cell language -> the function."""
+"""Name in the cell language -> the function of one argument, applied to every entry."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairwise:
+    """The larger or the smaller of two numbers, entry by entry.
+
+    Attributes
+    ----------
+    latex : what a paper prints in front of the bracket.
+    spelling : library or language -> what is called there.
+    bound : the name of the bound that `torch.clamp` has for a number in the place of an array.
+    """
+
+    latex: str
+    spelling: Mapping[str, str]
+    bound: str
+
+
+PAIRWISE = {
+    "max": Pairwise(
+        latex=r"\max",
+        spelling={"numpy": "np.maximum", "torch": "torch.maximum", "javascript": "Math.max"},
+        bound="min",
+    ),
+    "min": Pairwise(
+        latex=r"\min",
+        spelling={"numpy": "np.minimum", "torch": "torch.minimum", "javascript": "Math.min"},
+        bound="max",
+    ),
+}
+"""Name in the cell language -> the function of two arguments."""
+
+MEAN = "mean"
+"""The function that is not elementwise: the mean over the entries of a vector."""
+
+
+def called() -> list[str]:
+    """Every name that is called in the cell language, and so is the name of nothing else."""
+    return [*FUNCTIONS, *PAIRWISE, MEAN]

@@ -7,18 +7,21 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 from math import prod
 
-from gru_sym.functions import FUNCTIONS
+from gru_sym.functions import FUNCTIONS, MEAN, PAIRWISE
 from gru_sym.language.scope import Program
 from gru_sym.language.shapes import Sizes
 from gru_sym.language.syntax import (
     Apply,
     Expression,
+    Extremum,
     MatrixProduct,
+    Mean,
     Minus,
     Name,
     Number,
     Plus,
     Times,
+    divisor,
 )
 from gru_sym.language.unification import Size
 
@@ -109,7 +112,14 @@ class LatexWriter:
             case Minus(operand=operand):
                 return "-" + self._grouped(operand, Plus, Minus)
             case Apply(function=function, argument=argument):
-                return FUNCTIONS[function].latex + _bracket(self.expression(argument))
+                around, inside = FUNCTIONS[function].latex, self.expression(argument)
+                return around % inside if "%s" in around else around + _bracket(inside)
+            case Extremum(function=function, parts=parts):
+                return PAIRWISE[function].latex + _bracket(
+                    r",\, ".join(map(self.expression, parts))
+                )
+            case Mean(operand=operand):
+                return rf"\operatorname{{{MEAN}}}" + _bracket(self.expression(operand))
             case MatrixProduct(left=left, right=right):
                 # A product is grouped on the right, where `@` would otherwise regroup it.
                 kernel = self._grouped(left, Plus, Times, Minus)
@@ -128,6 +138,14 @@ class LatexWriter:
 
     def _times(self, factors: tuple[Expression, ...]) -> str:
         """A number and scalars stand in front, side by side; vectors are joined by ⊙."""
+        under = [d for f in factors if (d := divisor(f)) is not None]
+        if under:
+            above = tuple(f for f in factors if divisor(f) is None)
+            fraction = [self._times(parts) for parts in (above, tuple(under))]
+            sign = "-" if fraction[0].startswith("-") else ""
+            return rf"{sign}\frac{{{fraction[0].removeprefix('-')}}}{{{fraction[1]}}}"
+        if len(factors) == 1:
+            return self.expression(factors[0])
         constants = [value for f in factors if (value := _constant(f)) is not None]
         number = prod(constants, start=Fraction(1))
         rest = [f for f in factors if _constant(f) is None]

@@ -16,20 +16,26 @@ from gru_sym.cells import Cell
 from gru_sym.codegen.fusion import Assign, Line, Stack
 from gru_sym.codegen.reading import output_first
 from gru_sym.codegen.schedule import schedule
+from gru_sym.functions import MEAN
 from gru_sym.language.syntax import (
     INPUT,
+    RECIPROCAL,
     Apply,
     Expression,
+    Extremum,
     MatrixProduct,
+    Mean,
     Minus,
     Name,
     Number,
     Plus,
     Times,
+    divisor,
 )
 
 ONE = sp.Integer(1)
 PRODUCT, ADDITION, MULTIPLICATION, SIGN = "matrix product", "addition", "multiplication", "sign"
+DIVISION = "division"
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +76,8 @@ class Array:
 class Operation:
     """One operation: its kind or the name of its function, its operands, its result.
 
-    `work` is its number of multiply-adds if it is a matrix product, else of results.
+    `work` is its number of multiply-adds if it is a matrix product, of operands if it is a mean,
+    else of results.
     """
 
     kind: str
@@ -198,11 +205,17 @@ class _Run:
                 value = self._value(operand)
                 return value and self._do(SIGN, [value])
             case Apply(function=function, argument=argument):
-                return self._do(function, [self._need(argument)])
+                value = self._do(function, [self._need(argument)])
+                # What PyTorch does for 1 / a: a.reciprocal() * 1.
+                return self._do(MULTIPLICATION, [value]) if function == RECIPROCAL else value
             case MatrixProduct(left=left, right=right):
                 return self._product(self._need(left), self._need(right))
             case Times(factors=parts):
-                return self._fold(MULTIPLICATION, parts)
+                return self._times(parts)
+            case Extremum(function=function, parts=parts):
+                return self._fold(function, parts)
+            case Mean(operand=operand):
+                return self._mean(self._need(operand))
             case Plus(terms=parts):
                 plain = [part.operand if isinstance(part, Minus) else part for part in parts[1:]]
                 return self._fold(ADDITION, (parts[0], *plain))  # a minus sign: a subtraction
@@ -213,6 +226,26 @@ class _Run:
             both = [array for array in (first, part) if array is not None]
             first = self._do(kind, both) if both else None
         return first
+
+    def _times(self, parts: tuple[Expression, ...]) -> Array | None:
+        """A product; a number over an array is its reciprocal times the number."""
+        first, *rest = parts
+        value = self._value(first)
+        for part in rest:
+            under = divisor(part)
+            if under is not None and value is None:
+                value = self._value(part)
+                continue
+            other = self._value(part if under is None else under)
+            both = [array for array in (value, other) if array is not None]
+            kind = MULTIPLICATION if under is None else DIVISION
+            value = self._do(kind, both) if both else None
+        return value
+
+    def _mean(self, operand: Array) -> Array:
+        result = Array((ONE, ONE), operand.lead, operand.grad)
+        self.done.append(Operation(MEAN, (operand,), result, operand.numbers))
+        return result
 
     def _product(self, left: Array, right: Array) -> Array:
         shape = (left.shape[0], right.shape[1])

@@ -9,7 +9,9 @@ from fractions import Fraction
 from gru_sym.language.syntax import (
     Apply,
     Expression,
+    Extremum,
     MatrixProduct,
+    Mean,
     Minus,
     Name,
     Number,
@@ -75,8 +77,10 @@ def _with(expression: Expression, parts: list[Expression]) -> Expression:
     match expression:
         case Apply():
             return replace(expression, argument=parts[0])
-        case Minus():
+        case Minus() | Mean():
             return replace(expression, operand=parts[0])
+        case Extremum():
+            return replace(expression, parts=tuple(parts))
         case MatrixProduct():
             return replace(expression, left=parts[0], right=parts[1])
         case Times():

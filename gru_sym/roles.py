@@ -9,7 +9,9 @@ from gru_sym.language.shapes import Sizes
 from gru_sym.language.syntax import (
     Apply,
     Expression,
+    Extremum,
     MatrixProduct,
+    Mean,
     Minus,
     Name,
     Plus,
@@ -114,8 +116,9 @@ class _RoleReader:
                 yield name, role
             case Name(name=name, primed=False) if name in self.constants:
                 yield from self.visit(self.program.equation_of[name].expression, role)
-            case Apply(argument=operand):
-                yield from self.visit(operand, role)
+            case Apply() | Extremum() | Mean():
+                for part in children(expression):
+                    yield from self.visit(part, role)
             case Minus(operand=operand):
                 yield from self.visit(operand, role, factor)
             case Plus(terms=terms):

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from gru_sym.biases import bias_combinations, common_name
 from gru_sym.cells import Cell
-from gru_sym.functions import FUNCTIONS
+from gru_sym.functions import FUNCTIONS, called
 from gru_sym.language.errors import NOWHERE, CellError
 from gru_sym.language.parser import parse
 from gru_sym.language.printer import print_expression, print_program
@@ -284,7 +284,7 @@ def _check_known(cell: Cell, name: str, known: tuple[str, ...]) -> None:
 
 def _check_name(name: str, cell: Cell, *, as_state: bool) -> None:
     """That the language lets something be called so."""
-    reserved = name == INPUT or name in FUNCTIONS or keyword.iskeyword(name)
+    reserved = name == INPUT or name in called() or keyword.iskeyword(name)
     state = name in USUAL_STATES or WITH_TIME.fullmatch(name)
     if not is_name(name) or reserved or (state and not as_state):
         raise ValueError(f"{name!r} is no name for what is in {cell.name}; choose another")

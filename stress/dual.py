@@ -131,6 +131,11 @@ FLOAT: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
         lambda u: np.where(np.abs(u) < 3, 1 / 6, 0.0),
     ),
     "identity": (lambda u: u, np.ones_like),
+    "sqrt": (np.sqrt, lambda u: 0.5 / np.sqrt(u)),
+    "abs": (np.abs, np.sign),
+    "sin": (np.sin, np.cos),
+    "cos": (np.cos, lambda u: -np.sin(u)),
+    "reciprocal": (lambda u: 1 / u, lambda u: -1 / u**2),
 }
 """Name -> the function and its derivative, in float64."""
 
@@ -160,6 +165,11 @@ MANY: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
             lambda u: mpmath.mpf(abs(u) < 3) / 6,
         ),
         "identity": (lambda u: u, lambda u: mpmath.mpf(1)),
+        "sqrt": (mpmath.sqrt, lambda u: 1 / (2 * mpmath.sqrt(u))),
+        "abs": (abs, mpmath.sign),
+        "sin": (mpmath.sin, mpmath.cos),
+        "cos": (mpmath.cos, lambda u: -mpmath.sin(u)),
+        "reciprocal": (lambda u: 1 / u, lambda u: -1 / u**2),
     }.items()
 }
 """The same in as many digits as mpmath is set to."""
@@ -174,11 +184,25 @@ def apply(name: str, a: Dual) -> Dual:
     by = derivative(a.value)
     if a.size is None:
         return Dual(value, a.slope * by[..., None], None, None)
-    # The change of the derivative where the argument is off by its rounding: at most about
-    # |f'| for these functions, and never more than 1 next to a kink.
+    # The change of the derivative where the argument is off by its rounding: at most about |f'|,
+    # never more than 1 next to a kink, 1 for angles, and for fractions and roots |2 f' / u|.
     assert a.reach is not None
-    reach = a.reach * (np.abs(by) * (1 + a.size))[..., None]
+    change = np.abs(by) * (1 + a.size)
+    if name in ("sin", "cos"):
+        change = np.abs(by) + a.size
+    elif name in ("reciprocal", "sqrt"):
+        change = np.abs(by) * (1 + 2 * a.size / np.abs(a.value))
+    reach = a.reach * change[..., None]
     return Dual(value, a.slope * by[..., None], np.abs(value) + np.abs(by) * a.size, reach)
+
+
+def mean(a: Dual) -> Dual:
+    """The mean over the rows of a vector."""
+
+    def over_rows(array: Array | None) -> Array | None:
+        return None if array is None else array.sum(1, keepdims=True) / array.shape[1]
+
+    return Dual(*(over_rows(part) for part in (a.value, a.slope, a.size, a.reach)))  # type: ignore[arg-type]
 
 
 class Evaluation:
@@ -216,12 +240,20 @@ class Evaluation:
                 return negative(self.visit(operand))
             case ast.Call(func=ast.Name(id=name), args=[argument]):
                 inner = self.visit(argument)
+                if name == "mean":
+                    return mean(inner)
                 if name == "hard_sigmoid":
                     self.ramps.append(inner.value)
                 return apply(name, inner)
+            case ast.Call(func=ast.Name(id=name), args=[left, right]):
+                one, other = self.visit(left), self.visit(right)
+                if name == "min":
+                    return add(one, negative(apply("relu", add(one, negative(other)))))
+                return add(one, apply("relu", add(other, negative(one))))
             case ast.BinOp(left=left, op=op, right=right):
+                if isinstance(op, ast.Div) and not isinstance(right, ast.Constant):
+                    return times(self.visit(left), apply("reciprocal", self.visit(right)))
                 if isinstance(op, ast.Div):
-                    assert isinstance(right, ast.Constant)
                     return times(self.visit(left), self.constant(1 / Fraction(str(right.value))))
                 one, other = self.visit(left), self.visit(right)
                 match op:

@@ -23,7 +23,7 @@ from stress.text import Text, read
 Shape = tuple[int, int]
 Array = np.ndarray[Any, Any]
 
-PIECEWISE = frozenset({"relu", "hard_sigmoid"})
+PIECEWISE = frozenset({"relu", "hard_sigmoid", "abs", "max", "min"})
 DIGITS = (60, 120)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -16,6 +18,14 @@ NUMPY = {
     "silu": lambda u: u / (1 + np.exp(-u)),
     "hard_sigmoid": lambda u: np.clip(u / 6 + 0.5, 0, 1),
     "identity": lambda u: u,
+    "sqrt": np.sqrt,
+    "abs": lambda u: np.where(u < 0, -u, u),
+    "sin": np.sin,
+    "cos": np.cos,
+    "reciprocal": lambda u: 1 / u,
+    "max": lambda a, b: np.where(a > b, a, b),
+    "min": lambda a, b: np.where(a < b, a, b),
+    "mean": lambda a: a.sum(0, keepdims=True) / len(a),
 }
 
 
@@ -58,8 +68,15 @@ def run_text(cell: Cell, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]
     return known
 
 
+MORE = ["quotient", "extremum", "mean", "angle"]
+"""Kinds of expressions that not every room treats."""
+
+POSITIVE = ["2 + sin({})", "sqrt(1 + ({0}) * ({0}))", "1 + abs({})", "exp(cos({}))", "max({}, 0.5)",
+            "1 + mean(({0}) * ({0}))"]  # fmt: skip
+
+
 @st.composite
-def cell_texts(draw: st.DrawFn) -> str:
+def cell_texts(draw: st.DrawFn, more: Sequence[str] = ()) -> str:
     """A random cell that is right by construction: every expression is built to a wanted size."""
     counter = iter(range(10_000))
     values: list[tuple[str, str]] = []  # name, size
@@ -69,7 +86,8 @@ def cell_texts(draw: st.DrawFn) -> str:
         leaves = [*here, f"b{next(counter)}"]
         if depth == 0:
             return draw(st.sampled_from(leaves))
-        kind = draw(st.sampled_from(["leaf", "sum", "times", "kernel", "function", "complement"]))
+        kinds = ["leaf", "sum", "times", "kernel", "function", "complement", *more]
+        kind = draw(st.sampled_from(kinds))
         if kind == "leaf":
             return draw(st.sampled_from(leaves))
         if kind == "kernel":
@@ -78,6 +96,18 @@ def cell_texts(draw: st.DrawFn) -> str:
         if kind == "function":
             name = draw(st.sampled_from(["sigmoid", "tanh", "softplus"]))
             return f"{name}({vector(size, depth - 1)})"
+        if kind == "quotient":
+            return f"({vector(size, depth - 1)}) / ({draw(st.sampled_from(POSITIVE))})".format(
+                vector(size, depth - 1)
+            )
+        if kind == "extremum":
+            name, other = draw(st.sampled_from(["max", "min"])), draw(st.sampled_from(["{}", "-2"]))
+            return f"{name}({vector(size, depth - 1)}, {other})".format(vector(size, depth - 1))
+        if kind == "mean":
+            inner = draw(st.sampled_from(["m", "n"]))
+            return f"(mean({vector(inner, depth - 1)}) * ({vector(size, depth - 1)}))"
+        if kind == "angle":
+            return f"{draw(st.sampled_from(['sin', 'cos', 'abs']))}({vector(size, depth - 1)})"
         if kind == "complement":
             return f"(1 - {vector(size, 0)})"
         sign = draw(st.sampled_from([" + ", " - "])) if kind == "sum" else " * "

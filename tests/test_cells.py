@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 import sympy as sp
-from cells import FREE, cell_texts, random_arrays, run_text
+from cells import FREE, MORE, cell_texts, random_arrays, run_text
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -175,7 +175,7 @@ def test_an_unknown_breakdown_is_refused():
 
 
 @settings(max_examples=60, deadline=None)
-@given(cell_texts())
+@given(cell_texts(MORE))
 def test_the_count_is_the_number_of_entries_of_the_arrays(text):
     c = Cell(text)
     arrays = random_arrays(c, {"m": 3, "n": 5})
@@ -195,7 +195,7 @@ def test_sympy_equations_compute_what_the_text_computes(name):
 
 
 @settings(max_examples=15, deadline=None)
-@given(cell_texts())
+@given(cell_texts(MORE))
 def test_sympy_equations_of_any_cell_compute_what_the_text_computes(text):
     check_sympy(Cell(text))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cells import cell_texts, random_arrays, run_text, shapes_at
+from cells import MORE, cell_texts, random_arrays, run_text, shapes_at
 from hypothesis import given, settings
 
 from gru_sym import Cell, CellError, catalogue
@@ -131,7 +131,7 @@ def test_numpy_accepts_the_inferred_shapes_of_the_catalogue(name):
 
 
 @settings(max_examples=80, deadline=None)
-@given(cell_texts())
+@given(cell_texts(MORE))
 def test_numpy_accepts_the_inferred_shapes_of_any_cell(text):
     check_with_numpy(Cell(text))
 

@@ -110,6 +110,8 @@ def test_slopes_of_the_functions(name):
     """Both sets of functions agree, and each derivative is that of its function, on every piece."""
     (function, slope), (many, many_slope) = FLOAT[name], MANY[name]
     points = np.array([-20.0, -4.0, -2.5, -0.3, 0.2, 1.0, 2.9, 3.5, 15.0])
+    if name == "sqrt":
+        points = np.abs(points)
     with mpmath.workdps(40):
         for u, value, by in zip(points, function(points), slope(points), strict=True):
             exact = [float(f(mpmath.mpf(u))) for f in (many, many_slope)]

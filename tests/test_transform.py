@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass
 
 import numpy as np
 import pytest
-from cells import cell_texts, random_arrays, run_text, tangled_texts
+from cells import MORE, cell_texts, random_arrays, run_text, tangled_texts
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +16,7 @@ from gru_sym.normal.form import normal_form
 from gru_sym.transform import drop, merge, rename, replace, substitute, text, without_biases
 
 SIZES = {"m": 3, "n": 4}
-texts = st.one_of(cell_texts(), tangled_texts())
+texts = st.one_of(cell_texts(MORE), tangled_texts())
 
 
 def tree(node: object) -> object:

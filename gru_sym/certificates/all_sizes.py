@@ -44,7 +44,7 @@ from gru_sym.certificates.exact_rank import Search
 from gru_sym.certificates.families import FalseFamily
 from gru_sym.certificates.finding import Redundancy
 from gru_sym.certificates.fixing import Rule, entries, rules
-from gru_sym.certificates.locality import locality, rows_vanish
+from gru_sym.certificates.locality import locality, rows_vanish, sums_poles
 from gru_sym.certificates.lowrank import multiplied_out
 from gru_sym.certificates.moves import MixingFamily
 from gru_sym.certificates.system import System
@@ -86,6 +86,8 @@ def proved_for_all_sizes(found: Redundancy) -> Verdict:
         if multiplied is None:
             return Verdict(reason="its matrices occur in products of more than two")
         system = multiplied
+    if sums_poles(system):
+        return Verdict(reason="a mean, or a sum of quotients or roots, runs over all units")
     how = locality(system)
     if not how.local:
         return Verdict(

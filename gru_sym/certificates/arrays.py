@@ -41,8 +41,9 @@ def _solve(pivot: Pivot, before: Arrays, after: Arrays) -> Any:
     assert pivot.site.coefficient is not None
     if pivot.beside:
         return before[pivot.parameter] * _term(pivot.beside, before) / _term(pivot.beside, after)
-    old = _polynomial(pivot.site.coefficient, before, pivot.matrix)
-    new = _polynomial(pivot.rest, after, pivot.matrix)
+    like = before[pivot.parameter] if pivot.matrix else None
+    old = _polynomial(pivot.site.coefficient, before, like)
+    new = _polynomial(pivot.rest, after, like)
     row, column = _term(pivot.row, after), _term(pivot.column, after)
     if pivot.matrix:
         row = as_columns(row)
@@ -54,14 +55,16 @@ def as_columns(vector: Any) -> Any:
     return vector.reshape(-1, 1) if getattr(vector, "ndim", 0) == 1 else vector
 
 
-def _polynomial(polynomial: Polynomial, arrays: Arrays, matrix: bool) -> Any:
-    """The value of a polynomial; of a matrix, without the number times the identity in it.
+def _polynomial(polynomial: Polynomial, arrays: Arrays, like: Any = None) -> Any:
+    """The value of a polynomial; of a matrix like one, without a number times the identity.
 
     That number is the same before and after a move, and only differences are taken.
     """
-    value = _matrix if matrix else _term
-    terms = [t for t in polynomial.terms if not matrix or term_names(t[0]) - {HOLE.name}]
-    return reduce(add, (float(number) * value(term, arrays) for term, number in terms), 0.0)
+    vector = like is None
+    terms = [t for t in polynomial.terms if vector or term_names(t[0]) - {HOLE.name}]
+    values = (_term(t, arrays) if vector else _matrix(t, arrays, like) for t, _ in terms)
+    numbers = (float(number) for _, number in terms)
+    return reduce(add, map(mul, numbers, values), 0.0)
 
 
 def _term(term: Term, arrays: Arrays) -> Any:
@@ -77,25 +80,22 @@ def _factor(factor: Factor, arrays: Arrays) -> Any:
         case Function(function=function, argument=argument):
             if function not in ELEMENTWISE:
                 raise ValueError(f"{function} of parameters cannot be computed by plain arithmetic")
-            return ELEMENTWISE[function](_polynomial(argument, arrays, matrix=False))
+            return ELEMENTWISE[function](_polynomial(argument, arrays))
         case Product(left=left, right=right):
-            vector, kernel = _term(right, arrays), _term(left, arrays)
-            return (kernel * vector).sum(-1)
+            vector = _term(right, arrays)
+            return (_term(left, arrays) * vector).sum(-1) if left else vector.mean(-1)
 
 
-def _matrix(term: Term, arrays: Arrays) -> Any:
+def _matrix(term: Term, arrays: Arrays, like: Any) -> Any:
     """The matrix of a coefficient, which is linear in its hole."""
     for factor, exponent in term:
         if isinstance(factor, Product) and HOLE.name in factor.names:
             outside = as_columns(_term(term - {(factor, exponent)}, arrays))
-            kernel = _term(factor.left, arrays)
+            # A mean is a kernel of one row.
+            kernel = _term(factor.left, arrays) if factor.left else 1 / like.shape[-1]
             if (HOLE, 1) in factor.right:
                 return outside * kernel * _term(factor.right, arrays)
-            return outside * (kernel @ _matrix(factor.right, arrays))
-    return _diagonal(_term(term, arrays))
-
-
-def _diagonal(vector: Any) -> Any:
-    """The diagonal matrix with these entries."""
-    index = (vector * 0 + 1).cumsum(0)
-    return vector.reshape(-1, 1) * (index.reshape(-1, 1) == index)
+            inside = _matrix(factor.right, arrays, like)
+            return outside * (kernel @ inside if factor.left else inside.mean(0).reshape(1, -1))
+    index = (like[0] * 0 + 1).cumsum(0)
+    return as_columns(_term(term, arrays)) * (index.reshape(-1, 1) == index)  # a diagonal matrix

@@ -15,6 +15,7 @@ is then that of the parameters in an open set.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, partial
@@ -29,7 +30,16 @@ from gru_sym.certificates.system import (
     at_work,
     is_affine,
 )
-from gru_sym.normal.field_values import ZERO, Draws, Dual, FieldValues, Key, Piece
+from gru_sym.normal.field_values import (
+    ZERO,
+    DividedByZero,
+    Draws,
+    Dual,
+    FieldValues,
+    Key,
+    Piece,
+    Untreated,
+)
 from gru_sym.normal.prime_field import PRIME, Echelon
 from gru_sym.normal.real_values import RealPieces
 
@@ -142,9 +152,10 @@ class Search:
     def rows(
         self, values: FieldValues, outputs: Iterable[tuple[str, int]]
     ) -> Iterator[Mapping[int, int]]:
-        """The gradients of entries of what is observed."""
+        """The gradients of entries of what is observed, where they are defined."""
         for state, unit in outputs:
-            yield values.polynomial(self.system.states[state], unit).gradient
+            with suppress(DividedByZero):
+                yield values.polynomial(self.system.states[state], unit).gradient
 
     def pieces(self, sample: object) -> Pieces:
         """Which pieces of the piecewise linear functions a sample uses."""
@@ -215,7 +226,8 @@ class Search:
     def touched(self, outputs: list[tuple[str, int]]) -> list[int]:
         """The columns of the parameters that outputs depend on."""
         values = self.values("structure", at_work)
-        return sorted({column for row in self.rows(values, outputs) for column in row})
+        forms = ((self.system.states[state], unit) for state, unit in outputs)
+        return sorted({c for form, unit in forms for c in values.polynomial(form, unit).gradient})
 
     # The rank
 
@@ -227,7 +239,7 @@ class Search:
             block = None if expected is None else -(-expected // count)
             space = self.saturated(outputs, place, sparse=True, expected=block)
             reason = self.unproved(outputs)
-        except ArithmeticError as error:  # a kink that cannot be kept away from
+        except (ArithmeticError, Untreated) as error:  # a kink that cannot be kept away from
             return ExactRank(0, False, str(error))
         return ExactRank(count * space.rank, not reason, reason, self.free_pieces)
 
@@ -238,7 +250,7 @@ class Search:
         try:
             space = self.saturated(self.outputs, place)
             reason = self.unproved(self.outputs)
-        except ArithmeticError as error:
+        except (ArithmeticError, Untreated) as error:
             return ExactRank(0, False, str(error)), 0
         rest = sum(pivot < len(order) - len(fixed) for pivot in space.pivots)
         return ExactRank(space.rank, not reason, reason, self.free_pieces), rest

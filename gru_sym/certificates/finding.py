@@ -233,7 +233,10 @@ def _scaling(elimination: Elimination, scaling: Scaling, own: tuple[str, ...]) -
     count = 1 if side.side == WHOLE else size_expression(shape[0 if side.side == "rows" else 1])
     up = _in_order(elimination, {side.parameter for side, power in sides.items() if power > 0})
     down = _in_order(elimination, {side.parameter for side, power in sides.items() if power < 0})
-    sentence = f"what {_listed(up)} gain{'s' * (len(up) == 1)} in scale, {_listed(down)} can lose"
+    sentence = f"{_listed(members)} can be scaled together"
+    if up and down:
+        gain = "gains" if len(up) == 1 else "gain"
+        sentence = f"what {_listed(up)} {gain} in scale, {_listed(down)} can lose"
     return ScalingFamily(members, sp.sympify(count), sentence, elimination, scaling, own)
 
 

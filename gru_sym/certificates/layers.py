@@ -58,15 +58,11 @@ from gru_sym.certificates.finding import Redundancy
 from gru_sym.certificates.gauge import Gauge, gauges
 from gru_sym.certificates.reached import Reached, reached
 from gru_sym.certificates.rewritten import Stacked, one_step, stacked
-from gru_sym.certificates.unrolled import (
-    Observed,
-    UnrolledLayer,
-    check_options,
-    parameter_copy,
-)
+from gru_sym.certificates.unrolled import Observed, UnrolledLayer, check_options, parameter_copy
 from gru_sym.language.syntax import INPUT
 from gru_sym.layers import Layer
 from gru_sym.normal.exponents import SMOOTH, functions_of
+from gru_sym.normal.field_values import DividedByZero
 from gru_sym.normal.form import normal_form
 
 MAX_UNROLLED = 600
@@ -271,8 +267,15 @@ def _unrolled(
     forms = normal_form(layer.cell.program, layer.cell.sizes).states.values()
     if any(f.function not in SMOOTH for f in functions_of(*forms)):
         return None
+    try:
+        return _ranked(layer, steps, observed, sizes)
+    except DividedByZero:  # as by a state, which is 0 at first
+        return None
+
+
+def _ranked(layer: Layer, steps: int, seen: Observed, sizes: dict[str, int]) -> EffectiveCount:
     stored, found = int(layer.count(**sizes)), found_and_proved(layer.cell)[0]
-    unrolled = UnrolledLayer(layer, steps, observed, sizes)
+    unrolled = UnrolledLayer(layer, steps, seen, sizes)
     touched = Counter((copy, name) for copy, name, _, _ in unrolled.touched)
     upper = len(unrolled.touched)
     for copy, level in _copies(layer).items():

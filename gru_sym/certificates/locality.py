@@ -12,7 +12,8 @@ multiplies is 0 where the unit is off:
   the mean of these two values is 0, too. So it may not be multiplied with itself.
 
 The last two take the exponentials at the large size for independent variables, which `all_sizes`
-has to prove.
+has to prove. A mean is never harmless, since it divides by the number of all units, and neither is
+a product over what has no value at 0: a quotient or a square root of data.
 """
 
 from __future__ import annotations
@@ -85,6 +86,31 @@ def _forms(system: System) -> list[Polynomial]:
     """The next states, and the arguments of all functions in them."""
     states = system.states.values()
     return [*states, *dict.fromkeys(f.argument for f in functions_of(*states))]
+
+
+def sums_poles(system: System) -> bool:
+    """Whether a sum over units is a mean, or over what may have no value at a unit that is off."""
+    terms = (term for form in _forms(system) for term, _ in form.terms)
+    products = (f for term in terms for f, _ in term if isinstance(f, Product))
+    return any(not p.left or _has_pole(p.left) or _has_pole(p.right) for p in products)
+
+
+def _has_pole(term: Term) -> bool:
+    for factor, exponent in term:
+        match factor:
+            case Function(function=function, argument=argument):
+                inverted = exponent < 0 and function not in ("exp", "sigmoid")
+                if inverted or function in ("reciprocal", "sqrt"):
+                    return True
+                if any(_has_pole(inside) for inside, _ in argument.terms):
+                    return True
+            case Product(left=left, right=right):
+                if exponent < 0 or not left or _has_pole(left) or _has_pole(right):
+                    return True
+            case Symbol():
+                if exponent < 0:
+                    return True
+    return False
 
 
 def _candidates(system: System) -> dict[Function, bool]:

@@ -53,7 +53,7 @@ from gru_sym.certificates.units import Argument, Inputs, OneUnit, Unsettled, ins
 from gru_sym.language.syntax import INPUT
 from gru_sym.language.unification import Size
 from gru_sym.normal.exponents import functions_of
-from gru_sym.normal.field_values import Dual
+from gru_sym.normal.field_values import DividedByZero, Dual
 from gru_sym.normal.form import normal_form, substitute
 from gru_sym.normal.polynomials import Factor, Function, Polynomial, Product, Symbol
 from gru_sym.normal.prime_field import PRIME, Echelon
@@ -102,7 +102,7 @@ def reached(cell: Cell, states: tuple[str, ...] = (), trained: bool = False) -> 
         forms = normal_form(cell.program, cell.sizes).states
         unit = OneUnit(cell, {state: forms[state] for state in states or cell.states}, trained)
         return _Hypotheses(unit).reached()
-    except (Unsettled, ValueError) as error:
+    except (Unsettled, ValueError, DividedByZero) as error:
         return Reached(reason=str(error))
 
 

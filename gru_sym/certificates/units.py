@@ -24,6 +24,8 @@ Inputs = tuple[Hashable, Hashable]
 Own = tuple[Hashable, ...]
 """Names of parameters: of those in common to all units, and of one unit's own."""
 
+UNTREATED = "what is reached is known of exponentials alone, not of pieces, quotients and roots"
+
 Argument = tuple[int, str, Key]
 """What must be independent: a step, the kind, and the argument with its row and column."""
 
@@ -63,7 +65,7 @@ class OneUnit:
         if self.cell.inputs[1:] or self.cell.constants:
             raise Unsettled("it is given more than one input and its parameters")
         if any(f.function not in SMOOTH for f in functions_of(*forms)):
-            raise Unsettled("which pieces of a piecewise linear function are reached is not known")
+            raise Unsettled(UNTREATED)
         if reason := mixed_constants(forms, self.exponents):
             raise Unsettled(reason)
         if len(self.units) > 2 or not all(isinstance(size, str) for size in self.units):

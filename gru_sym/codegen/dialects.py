@@ -22,6 +22,8 @@ class Library:
     long_product : x, kernel -> x @ kernel.T for the x of all steps, where `@` would go through the
         steps one by one; empty where it does not.
     linear : x, kernel, bias -> x @ kernel.T + bias; empty where there is no call for it.
+    bounded : function, its bound, array, number -> the larger or the smaller of the two.
+    mean : array -> the mean along the last axis, which stays, with one entry.
     chunk, split : array, number of parts or their sizes -> the parts along the last axis.
     """
 
@@ -40,6 +42,8 @@ class Library:
     moveaxis: str
     long_product: str
     linear: str
+    bounded: str
+    mean: str
     chunk: str
     split: str
 
@@ -78,6 +82,8 @@ NUMPY = Library(
     moveaxis="np.moveaxis({array}, {source}, {target})",
     long_product="np.tensordot({x}, {kernel}, (-1, -1))",
     linear="",
+    bounded="{function}({array}, {number})",
+    mean="np.mean({array}, -1, keepdims=True)",
     chunk="np.split({array}, {count}, axis=-1)",
     split="np.split({array}, np.cumsum([{all_but_last}]), axis=-1)",
 )
@@ -98,6 +104,8 @@ TORCH = Library(
     moveaxis="torch.moveaxis({array}, {source}, {target})",
     long_product="",
     linear="F.linear({x}, {kernel}, {bias})",
+    bounded="torch.clamp({array}, {bound}={number})",
+    mean="torch.mean({array}, -1, keepdim=True)",
     chunk="torch.chunk({array}, {count}, dim=-1)",
     split="torch.split({array}, [{all}], dim=-1)",
 )

@@ -20,9 +20,10 @@ from gru_sym.codegen.names import Names
 from gru_sym.codegen.printing import ATOM, PRODUCT, SIGN, Printer, Spelled
 from gru_sym.codegen.reading import equation_lines, functions_in, output_first, printable_title
 from gru_sym.codegen.terms import Reader, name, product, rebuild
-from gru_sym.functions import FUNCTIONS
+from gru_sym.functions import FUNCTIONS, PAIRWISE
+from gru_sym.language.errors import NOWHERE
 from gru_sym.language.shapes import Sizes, axes
-from gru_sym.language.syntax import Expression, MatrixProduct, Name
+from gru_sym.language.syntax import Expression, Extremum, MatrixProduct, Mean, Name
 from gru_sym.language.unification import Size
 
 WIDTH = 92
@@ -33,13 +34,14 @@ RESERVED = frozenset(
     "extends false finally for function if implements import in instanceof interface let new null "
     "package private protected public return static super switch this throw true try typeof var "
     "void while with yield arguments eval undefined NaN Infinity Array Error Math Number Object "
-    "dot each total check step parameters SHAPES u".split()
+    "dot each total mean check step parameters SHAPES u".split()
 )
 """What JavaScript or the module means something else by."""
 
 HELPERS = {
     "dot": "const dot = (a, b) => a.reduce((sum, number, i) => sum + number * b[i], 0);",
     "total": "const total = (length, entry) => each(length, entry).reduce((a, b) => a + b, 0);",
+    "mean": "const mean = (a) => a.reduce((sum, number) => sum + number, 0) / a.length;",
     "each": "const each = (length, entry) => Array.from({ length }, (_, i) => entry(i));",
 }
 
@@ -102,6 +104,16 @@ class _Entry(Printer):
     def called(self, function: str) -> str:
         text = FUNCTIONS[function].javascript
         return text if is_call(text) else function
+
+    def extremum(self, expression: Extremum) -> str:
+        spelling = PAIRWISE[expression.function].spelling["javascript"]
+        return f"{spelling}({', '.join(map(self.spell, expression.parts))})"
+
+    def mean(self, operand: Expression) -> str:
+        """The mean of a vector, which is a name by now."""
+        assert isinstance(operand, Name)
+        vector = self.next_names[operand.name] if operand.primed else self.names[operand.name]
+        return f"mean({vector})"
 
     def product(self, left: Expression, right: Expression) -> Spelled:
         """The products to sum; both sides are names by now, or the left one is a column."""
@@ -195,6 +207,8 @@ class _Module:
 
     def _flat(self, expression: Expression, target: str) -> Expression:
         """The expression, with a name for everything that a kernel multiplies and every kernel."""
+        if isinstance(expression, Mean):
+            return Mean(self._named(expression.operand, target), NOWHERE)
         if not isinstance(expression, MatrixProduct):
             return rebuild(expression, lambda part: self._flat(part, target))
         left, right = expression.left, expression.right

@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Collection
 
 from gru_sym.cells import Cell
-from gru_sym.functions import FUNCTIONS
+from gru_sym.functions import called
 
-RESERVED = frozenset(FUNCTIONS) | {"np", "torch", "F", "SHAPES", "check", "parameters"}
+RESERVED = frozenset(called()) | {"np", "torch", "F", "SHAPES", "check", "parameters"}
 RESERVED |= {"batch_first", "len", "range", "ValueError", "__debug__"}
 """What a generated step or sequence means something else by, or Python does."""
 

@@ -8,12 +8,15 @@ from gru_sym.codegen.terms import TOO_LARGE
 from gru_sym.language.syntax import (
     Apply,
     Expression,
+    Extremum,
     MatrixProduct,
+    Mean,
     Minus,
     Name,
     Number,
     Plus,
     Times,
+    divisor,
 )
 
 ANY, SUM, PRODUCT, SIGN, ATOM = range(5)
@@ -38,6 +41,14 @@ class Printer:
         """What is called for a function of the cell language."""
         raise NotImplementedError
 
+    def extremum(self, expression: Extremum) -> str:
+        """The larger or smaller of two."""
+        raise NotImplementedError
+
+    def mean(self, operand: Expression) -> str:
+        """The mean over the entries of a vector."""
+        raise NotImplementedError
+
     def spell(self, expression: Expression, context: int = ANY) -> str:
         """An expression, in brackets if the context binds more tightly."""
         text, level = self._spell(expression)
@@ -52,13 +63,29 @@ class Printer:
             case Minus(operand=operand):
                 return "-" + self.spell(operand, SIGN), SIGN
             case Apply(function=function, argument=argument):
+                if (under := divisor(expression)) is not None:
+                    return f"1 / {self.spell(under, SIGN)}", PRODUCT
                 return f"{self.called(function)}({self.spell(argument)})", ATOM
+            case Extremum():
+                return self.extremum(expression), ATOM
+            case Mean(operand=operand):
+                return self.mean(operand), ATOM
             case MatrixProduct(left=left, right=right):
                 return self.product(left, right)
             case Times(factors=factors):
-                return " * ".join(self.spell(factor, SIGN) for factor in factors), PRODUCT
+                return self._times(factors), PRODUCT
             case Plus(terms=terms):
                 return self.sum(terms)
+
+    def _times(self, factors: tuple[Expression, ...]) -> str:
+        """A product; what divides stands behind a slash."""
+        first, *rest = factors
+        text = self.spell(first, SIGN if divisor(first) is None else PRODUCT)
+        for factor in rest:
+            under = divisor(factor)
+            sign, operand = (" * ", factor) if under is None else (" / ", under)
+            text += sign + self.spell(operand, SIGN)
+        return text
 
     def sum(self, terms: tuple[Expression, ...]) -> Spelled:
         """A sum; a minus sign becomes a difference."""

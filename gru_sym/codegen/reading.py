@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gru_sym.cells import Cell
-from gru_sym.language.syntax import Apply, Expression, children
+from gru_sym.language.syntax import Apply, Expression, children, divisor
 
 
 def output_first(cell: Cell) -> tuple[str, ...]:
@@ -30,11 +30,11 @@ def equation_lines(cell: Cell) -> list[str]:
 
 
 def functions_in(expressions: Iterable[Expression]) -> list[str]:
-    """The functions that are applied, in order of appearance."""
+    """The functions that are called, in order of appearance."""
     found: dict[str, None] = {}
 
     def visit(expression: Expression) -> None:
-        if isinstance(expression, Apply):
+        if isinstance(expression, Apply) and divisor(expression) is None:
             found.setdefault(expression.function)
         for child in children(expression):
             visit(child)

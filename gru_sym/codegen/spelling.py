@@ -10,9 +10,10 @@ from gru_sym.codegen.dialects import Library
 from gru_sym.codegen.fusion import Assign, Line, Split, Stack
 from gru_sym.codegen.names import Names
 from gru_sym.codegen.printing import ATOM, PRODUCT, SUM, Printer, Spelled
-from gru_sym.codegen.terms import name, reads_only
+from gru_sym.codegen.terms import name, plain_number, reads_only
+from gru_sym.functions import PAIRWISE
 from gru_sym.language.shapes import Sizes
-from gru_sym.language.syntax import Expression, MatrixProduct, Minus, Name
+from gru_sym.language.syntax import Expression, Extremum, MatrixProduct, Minus, Name
 
 LONG = 72
 """A longer line that multiplies and cuts becomes two."""
@@ -76,6 +77,18 @@ class Speller(Printer):
     def called(self, function: str) -> str:
         """A function of the library, or one defined in the module."""
         return self.library.functions.get(function, function)
+
+    def extremum(self, expression: Extremum) -> str:
+        """A call on two arrays; PyTorch has another one for an array and a number."""
+        record = PAIRWISE[expression.function]
+        function, (a, b) = record.spelling[self.library.name], map(self.spell, expression.parts)
+        if plain_number(expression.parts[1]) is None:
+            return f"{function}({a}, {b})"
+        return self.library.bounded.format(function=function, array=a, number=b, bound=record.bound)
+
+    def mean(self, operand: Expression) -> str:
+        """A call that keeps the axes of the batch."""
+        return self.library.mean.format(array=self.spell(operand))
 
     def sum(self, terms: tuple[Expression, ...]) -> Spelled:
         """A sum; a product with a bias after it may be one call."""

@@ -19,7 +19,9 @@ from gru_sym.language.shapes import Sizes
 from gru_sym.language.syntax import (
     Apply,
     Expression,
+    Extremum,
     MatrixProduct,
+    Mean,
     Minus,
     Name,
     Number,
@@ -69,6 +71,22 @@ def apply(function: str, argument: Expression) -> Expression:
     return argument if function == "identity" else Apply(function, argument, NOWHERE)
 
 
+def extremum(function: str, parts: Iterable[Expression]) -> Expression:
+    """The larger or smaller of two; a number stands behind an array."""
+    ordered = sorted(parts, key=lambda part: plain_number(part) is not None)
+    return Extremum(function, tuple(ordered), NOWHERE)
+
+
+def plain_number(expression: Expression) -> Fraction | None:
+    """The value of a number, with or without a sign; None for anything else."""
+    match expression:
+        case Number(value=value):
+            return value
+        case Minus(operand=Number(value=value)):
+            return -value
+    return None
+
+
 def rebuild(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
     """The expression with each of its direct parts changed."""
     match expression:
@@ -82,6 +100,10 @@ def rebuild(expression: Expression, change: Callable[[Expression], Expression]) 
             return times(map(change, parts))
         case Plus(terms=parts):
             return plus(map(change, parts))
+        case Extremum(function=function, parts=parts):
+            return extremum(function, map(change, parts))
+        case Mean(operand=operand):
+            return Mean(change(operand), NOWHERE)
     return expression
 
 
@@ -125,11 +147,20 @@ class Reader:
             case Apply(function=function, argument=argument):
                 inner = self.read(argument)
                 if (number := self._number(inner)) is not None:
-                    value = _value(function, number)
-                    # No number has a sign of its own: two of them mean -- to JavaScript.
-                    return minus(Number(-value, NOWHERE)) if value < 0 else Number(value, NOWHERE)
+                    return _signed(_value(function, number))
                 return apply(function, inner)
+            case Extremum(function=function, parts=parts):
+                return self._extremum(function, [self.read(part) for part in parts])
         return rebuild(expression, self.read)
+
+    def _extremum(self, function: str, parts: list[Expression]) -> Expression:
+        """Of two numbers the one, and a number by itself, not by its name."""
+        numbers = [self._number(part) for part in parts]
+        known = [number for number in numbers if number is not None]
+        if len(known) == len(parts):
+            return _signed(max(known) if function == "max" else min(known))
+        together = zip(numbers, parts, strict=True)
+        return extremum(function, (p if q is None else _signed(q) for q, p in together))
 
     def _number(self, expression: Expression) -> Fraction | None:
         """What an expression that is read comes to, if that is a number."""
@@ -197,9 +228,16 @@ class Reader:
         )
 
 
+def _signed(value: Fraction) -> Expression:
+    """A number. None has a sign of its own: two of them mean -- to JavaScript."""
+    return minus(Number(-value, NOWHERE)) if value < 0 else Number(value, NOWHERE)
+
+
 def _value(function: str, number: Fraction) -> Fraction:
     """A function of a number: libraries have functions of arrays. Exact, or the nearest float."""
     record = FUNCTIONS[function]
+    if record.undefined(number):
+        raise ValueError(f"{function}({number}), which this cell asks for, is not defined")
     exact = record.value(number)
     if exact is not None:
         return exact

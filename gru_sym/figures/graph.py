@@ -17,6 +17,7 @@ from gru_sym.language.syntax import (
     Apply,
     Equation,
     Expression,
+    Extremum,
     MatrixProduct,
     Minus,
     Name,
@@ -24,6 +25,7 @@ from gru_sym.language.syntax import (
     Plus,
     Times,
     children,
+    divisor,
     names,
 )
 
@@ -146,6 +148,10 @@ class _Reader:
                     return self._operation(expression, function, gate, (argument,), known=inner)
                 self.graph.nodes[inner] = replace(node, texts=(*node.texts, function))
                 return inner
+            case Times(factors=(above, below)) if (under := divisor(below)) is not None:
+                return self._operation(expression, "÷", gate, (above, under))
+            case Extremum(function=function, parts=parts):
+                return self._operation(expression, function, gate, parts)
             case Plus(terms=(Number(value=number), Minus(operand=operand))):  # 1 - z is one step
                 return self._operation(expression, f"{number} −", gate, (operand,))
         sign = SIGNS.get(type(expression)) or type(expression).__name__.lower()

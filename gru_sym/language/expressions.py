@@ -8,13 +8,16 @@ import re
 from fractions import Fraction
 from typing import NoReturn
 
-from gru_sym.functions import FUNCTIONS
+from gru_sym.functions import MEAN, PAIRWISE, called
 from gru_sym.language.errors import Place
 from gru_sym.language.source import PRIME, SourceLine
 from gru_sym.language.syntax import (
+    RECIPROCAL,
     Apply,
     Expression,
+    Extremum,
     MatrixProduct,
+    Mean,
     Minus,
     Name,
     Number,
@@ -26,7 +29,7 @@ MAX_DEPTH = 60
 MAX_DIGITS = 40
 MAX_EXPONENT = 308
 
-GRAMMAR = "an expression has names, numbers, + - * / @ and functions of one argument"
+GRAMMAR = "an expression has names, numbers, + - * / @ and functions"
 OTHER_SPELLINGS = {
     "⊙": "write * for the elementwise product",
     "∘": "write * for the elementwise product",
@@ -165,9 +168,9 @@ class _Reader:
         parts.append(self._convert(node, depth + 1))
         return tuple(reversed(parts))
 
-    def _reciprocal(self, node: ast.expr, divisor: Expression) -> Number:
+    def _reciprocal(self, node: ast.expr, divisor: Expression) -> Expression:
         if not isinstance(divisor, Number):
-            self._fail(node, "only division by a number is part of the language")
+            return Apply(RECIPROCAL, divisor, divisor.place)
         if divisor.value == 0:
             self._fail(node, "this divides by zero")
         return Number(1 / divisor.value, divisor.place)
@@ -176,7 +179,7 @@ class _Reader:
         bare = name.removesuffix(PRIME)
         if not bare or PRIME in bare:
             self._fail(node, "a name has at most one prime, at its end")
-        if bare in FUNCTIONS:
+        if bare in called():
             self._fail(node, f"{bare} is a function; apply it to something: {bare}(...)")
         return Name(bare, name.endswith(PRIME), place)
 
@@ -191,29 +194,34 @@ class _Reader:
             self._fail(node, message)
         return Fraction(literal)
 
-    def _call(self, node: ast.Call, place: Place, depth: int) -> Apply:
+    def _call(self, node: ast.Call, place: Place, depth: int) -> Expression:
         if not isinstance(node.func, ast.Name):
             self._fail(
                 node, "only a function's name stands before a bracket; write * for a product"
             )
         name = node.func.id
-        if name not in FUNCTIONS:
+        if name not in called():
             self._fail(
                 node.func, f"there is no function {name.replace(PRIME, chr(39))}; {_advice(name)}"
             )
         given = len(node.args) + len(node.keywords)
-        if given != 1:
-            self._fail(node, f"{name} takes one argument, not {given}")
-        if node.keywords or isinstance(node.args[0], ast.Starred):
-            self._fail(node, f"{name} takes a plain argument, without * or a name")
-        return Apply(name, self._convert(node.args[0], depth + 1), place)
+        wanted, words = (2, "two arguments") if name in PAIRWISE else (1, "one argument")
+        if given != wanted:
+            self._fail(node, f"{name} takes {words}, not {given}")
+        if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
+            plain = words.replace("one", "a plain").replace("two", "two plain")
+            self._fail(node, f"{name} takes {plain}, without * or a name")
+        first, *others = (self._convert(argument, depth + 1) for argument in node.args)
+        if others:
+            return Extremum(name, (first, *others), place)
+        return Mean(first, place) if name == MEAN else Apply(name, first, place)
 
 
 def _advice(name: str) -> str:
     """What to write for a function that there is not: the one meant, if it is only misspelled."""
     if name in SAME_FUNCTIONS:
         return f"{name} is called {SAME_FUNCTIONS[name]} here"
-    near = difflib.get_close_matches(name.lower(), FUNCTIONS, n=1, cutoff=0.75)
+    near = difflib.get_close_matches(name.lower(), called(), n=1, cutoff=0.75)
     if near and name.lower() not in OTHER_FUNCTIONS:
         return f"did you mean {near[0]}?"
-    return f"the known ones: {', '.join(FUNCTIONS)}"
+    return f"the known ones: {', '.join(called())}"

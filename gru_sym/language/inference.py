@@ -24,7 +24,9 @@ from gru_sym.language.syntax import (
     Apply,
     Declaration,
     Expression,
+    Extremum,
     MatrixProduct,
+    Mean,
     Minus,
     Name,
     Number,
@@ -206,12 +208,25 @@ class _Inference:
                 self._refuse_row_vector(left, right, place)
                 advice = REGROUP if isinstance(left, Times) else ""
                 return self._matrix_product(self._visit(left), self._visit(right), place, advice)
-            case Times(factors=parts) | Plus(terms=parts):
+            case Mean(operand=operand):
+                return self._mean(self._visit(operand), place)
+            case Times(factors=parts) | Plus(terms=parts) | Extremum(parts=parts):
                 quantities = [self._visit(part) for part in parts]
                 vectors = [q for q in quantities if not q.scalar] or quantities[:1]
                 for other in vectors[1:]:
                     self._same_shape(vectors[0], other, place)
                 return _Quantity(vectors[0].rows, vectors[0].columns, vectors[0].scalar, place)
+
+    def _mean(self, inner: _Quantity, place: Place) -> _Quantity:
+        """One number, of a vector."""
+        if inner.scalar:
+            self.program.fail(
+                place, f"{self._code(inner.place)} is a single number; a mean is that of a vector"
+            )
+        self._unify(
+            inner, _Quantity(self.one, self.one, True, place), inner.columns, self.one, place
+        )
+        return _Quantity(self.one, self.one, True, place)
 
     def _refuse_row_vector(self, left: Expression, right: Expression, place: Place) -> None:
         data = self.program.data

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
+from gru_sym.functions import MEAN
 from gru_sym.language.expressions import MAX_DIGITS, MAX_EXPONENT
 from gru_sym.language.parser import MAX_TEXT
 from gru_sym.language.source import MAX_LINE
@@ -13,12 +14,15 @@ from gru_sym.language.syntax import (
     Declaration,
     Equation,
     Expression,
+    Extremum,
     MatrixProduct,
+    Mean,
     Minus,
     Name,
     Number,
     Plus,
     Times,
+    divisor,
 )
 
 SUM, PRODUCT, SIGN, ATOM = range(4)
@@ -75,6 +79,10 @@ class _Printer:
                 return str(expression), ATOM
             case Apply(function=function, argument=argument):
                 return f"{function}({self.print(argument)})", ATOM
+            case Extremum(function=function, parts=parts):
+                return f"{function}({', '.join(map(self.print, parts))})", ATOM
+            case Mean(operand=operand):
+                return f"{MEAN}({self.print(operand)})", ATOM
             case Minus(operand=operand):
                 return f"-{self.print(operand, SIGN)}", SIGN
             case MatrixProduct(left=left, right=right):
@@ -88,9 +96,11 @@ class _Printer:
 
     def _times(self, factor: Expression) -> str:
         if isinstance(factor, Number) and _literal(factor.value) is None:
-            divisor = _literal(1 / factor.value)
-            if divisor is not None:
-                return f" / {divisor}"
+            inverse = _literal(1 / factor.value)
+            if inverse is not None:
+                return f" / {inverse}"
+        if (under := divisor(factor)) is not None and not isinstance(under, Number):
+            return f" / {self.print(under, SIGN)}"
         return f" * {self.print(factor, SIGN)}"
 
     def _plus(self, term: Expression) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NoReturn
 
-from gru_sym.functions import FUNCTIONS
+from gru_sym.functions import called
 from gru_sym.language.errors import CellError, Place
 from gru_sym.language.parser import parse, source_lines
 from gru_sym.language.syntax import (
@@ -144,7 +144,7 @@ def _check_targets(program: Program, targets: list[Name]) -> None:
             line = kinds[name].place.line
             what = f"{name} is declared as {_article(kinds[name].kind)} in line {line}"
             program.fail(target.place, f"{what}; it is given, not computed")
-        if name in FUNCTIONS:
+        if name in called():
             program.fail(target.place, f"{name} is a function; choose another name")
         if name in seen:
             first = seen[name]
@@ -238,7 +238,7 @@ def _check_declarations(program: Program, parameters: tuple[str, ...]) -> None:
         if name in seen:
             line = seen[name].place.line
             program.fail(declaration.place, f"{what} already declared in line {line}")
-        if name in FUNCTIONS and kind:
+        if name in called() and kind:
             program.fail(declaration.place, f"{name} is a function; choose another name")
         if name == INPUT and kind == CONSTANT:
             program.fail(declaration.place, f"{INPUT} is the input, another one at each step")

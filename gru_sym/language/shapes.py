@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from gru_sym.language.syntax import (
     Apply,
     Expression,
+    Extremum,
     MatrixProduct,
+    Mean,
     Minus,
     Name,
     Number,
@@ -55,7 +57,7 @@ class Sizes:
     def shape(self, expression: Expression) -> Shape:
         """Rows and columns of an expression."""
         match expression:
-            case Number():
+            case Number() | Mean():
                 return (1, 1)
             case Name(name=name):
                 return self.shapes[name]
@@ -63,19 +65,19 @@ class Sizes:
                 return self.shape(operand)
             case MatrixProduct(left=left, right=right):
                 return self.shape(left)[0], self.shape(right)[1]
-            case Times(factors=parts) | Plus(terms=parts):
+            case Times(factors=parts) | Plus(terms=parts) | Extremum(parts=parts):
                 return self.shape(next((p for p in parts if not self.is_scalar(p)), parts[0]))
 
 
 def _is_scalar(expression: Expression, scalars: frozenset[str] | set[str]) -> bool:
     match expression:
-        case Number():
+        case Number() | Mean():
             return True
         case Name(name=name):
             return name in scalars
         case Apply(argument=operand) | Minus(operand=operand):
             return _is_scalar(operand, scalars)
-        case Times(factors=parts) | Plus(terms=parts):
+        case Times(factors=parts) | Plus(terms=parts) | Extremum(parts=parts):
             return all(_is_scalar(part, scalars) for part in parts)
         case MatrixProduct():
             return False

@@ -1,4 +1,4 @@
-"""The syntax tree of a cell: six kinds of expression, an equation, a declaration."""
+"""The syntax tree of a cell: nine kinds of expression, an equation, a declaration."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
+from gru_sym.functions import FUNCTIONS
 from gru_sym.language.errors import Place
 
 INPUT = "x"
@@ -13,6 +14,9 @@ INPUT = "x"
 
 FURTHER_INPUT, CONSTANT = "input", "constant"
 """What a declaration may say that a name is: a further input, or an array that is not trained."""
+
+RECIPROCAL = "reciprocal"
+"""The function that a division is made of."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,10 @@ class MatrixProduct:
 
 @dataclass(frozen=True)
 class Times:
-    """An elementwise product of two or more factors; numbers and scalars spread over vectors."""
+    """An elementwise product of two or more factors; numbers and scalars spread over vectors.
+
+    `a / b` is `Times((a, reciprocal(b)))`, and `a / 2` is `Times((a, 1/2))`.
+    """
 
     factors: tuple[Expression, ...]
     place: Place
@@ -77,7 +84,24 @@ class Minus:
     place: Place
 
 
-Expression = Number | Name | Apply | MatrixProduct | Times | Plus | Minus
+@dataclass(frozen=True)
+class Extremum:
+    """`max(a, b)` or `min(a, b)`, entry by entry; numbers and scalars spread over vectors."""
+
+    function: str
+    parts: tuple[Expression, ...]
+    place: Place
+
+
+@dataclass(frozen=True)
+class Mean:
+    """`mean(operand)`: the mean over the entries of a vector, one number."""
+
+    operand: Expression
+    place: Place
+
+
+Expression = Number | Name | Apply | MatrixProduct | Times | Plus | Minus | Extremum | Mean
 
 
 @dataclass(frozen=True)
@@ -117,9 +141,9 @@ def children(expression: Expression) -> tuple[Expression, ...]:
             return (argument,)
         case MatrixProduct(left=left, right=right):
             return (left, right)
-        case Times(factors=parts) | Plus(terms=parts):
+        case Times(factors=parts) | Plus(terms=parts) | Extremum(parts=parts):
             return parts
-        case Minus(operand=operand):
+        case Minus(operand=operand) | Mean(operand=operand):
             return (operand,)
         case _:
             return ()
@@ -133,6 +157,28 @@ def names(expression: Expression) -> Iterator[Name]:
         yield from names(child)
 
 
+def divisor(factor: Expression) -> Expression | None:
+    """What a factor of a product divides by; None if it multiplies."""
+    match factor:
+        case Apply(function=function, argument=argument) if function == RECIPROCAL:
+            return argument
+    return None
+
+
+def through_relu(extremum: Extremum) -> Expression:
+    """`max(a, b)` as `a + relu(b - a)`, and `min(a, b)` as `a - relu(a - b)`."""
+    a, b = extremum.parts
+    place = extremum.place
+    if extremum.function == "max":
+        return Plus((a, Apply("relu", Plus((b, Minus(a, place)), place), place)), place)
+    return Plus((a, Minus(Apply("relu", Plus((a, Minus(b, place)), place), place), place)), place)
+
+
 def applies_function(expression: Expression) -> bool:
-    """Whether a function is applied anywhere in the expression."""
-    return isinstance(expression, Apply) or any(map(applies_function, children(expression)))
+    """Whether a function is applied anywhere, other than arithmetic on the way to one."""
+    match expression:
+        case Apply(function=function) if not FUNCTIONS[function].on_the_way:
+            return True
+        case Extremum():
+            return True
+    return any(map(applies_function, children(expression)))

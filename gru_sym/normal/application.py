@@ -12,7 +12,8 @@ from itertools import starmap
 from math import gcd, lcm, prod
 
 from gru_sym.functions import FUNCTIONS
-from gru_sym.normal.polynomials import Factor, Function, Polynomial, Symbol, Term
+from gru_sym.normal.polynomials import Factor, Function, Polynomial, Symbol, Term, reciprocal
+from gru_sym.normal.ratios import monomial_content
 
 MAX_POWER = 60
 """Up to which power exp(k a) is written as exp(a)**k."""
@@ -35,13 +36,22 @@ def apply(function: str, argument: Polynomial) -> Polynomial:
     True
     >>> apply("relu", apply("relu", a + a)) == apply("relu", a).scaled(Fraction(2))
     True
+    >>> apply("reciprocal", a * a + a * b) == a**-1 * apply("reciprocal", a + b)
+    True
+
+    Raises `ValueError` for a number at which the function is not defined.
     """
     record = FUNCTIONS[function]
     if record.written is not None:
         rewritten: Polynomial = record.written(argument, apply)
         return rewritten
-    if (number := argument.constant) is not None and (value := record.value(number)) is not None:
-        return Polynomial.number(value)
+    if (number := argument.constant) is not None:
+        if record.undefined(number):
+            raise ValueError(f"{function}({number}), which this cell asks for, is not defined")
+        if (value := record.value(number)) is not None:
+            return Polynomial.number(value)
+    if function == "reciprocal":
+        return _reciprocal(argument)
     if function == "relu":
         return _relu(argument)
     if function == "exp":
@@ -73,6 +83,28 @@ def _relu(argument: Polynomial) -> Polynomial:
     numbers = [number for _, number in argument.terms]
     content = Fraction(gcd(*(q.numerator for q in numbers)), lcm(*(q.denominator for q in numbers)))
     return _reflected("relu", argument.scaled(1 / content)).scaled(content)
+
+
+def _reciprocal(argument: Polynomial) -> Polynomial:
+    """One over a polynomial: what all terms have in common is divided by, and stands in front.
+
+    Quotients are fractions here: `a / a` is 1, also where a is 0. So those with one normal form are
+    equal wherever both are defined, and nothing is said of other places.
+    """
+    common = monomial_content(argument, {f for term, _ in argument.terms for f, _ in term})
+    rest = argument * Polynomial.of(reciprocal(common))
+    _, number = rest.ordered[0]
+    factors = (
+        factor.argument**exponent
+        if isinstance(factor, Function) and factor.function == "reciprocal" and exponent > 0
+        else Polynomial.of(frozenset([(factor, -exponent)]))
+        for factor, exponent in common
+    )
+    result = prod(factors, start=Polynomial.number(1 / number))
+    if rest.constant is None:
+        rest = rest.scaled(1 / number)
+        result = result * Polynomial.term(Function("reciprocal", rest))
+    return result
 
 
 def _powers_of_positive(argument: Polynomial) -> frozenset[tuple[Factor, int]]:

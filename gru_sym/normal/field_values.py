@@ -44,6 +44,15 @@ ZERO = Dual(0)
 
 UNIT = Dual(1)
 
+
+class DividedByZero(ArithmeticError):
+    """A sample at which a divisor is 0: nothing is said of it."""
+
+
+class Untreated(ValueError):
+    """A function whose values over a prime field are not known here."""
+
+
 Key = tuple[Polynomial, int, int]
 """The argument of a function, with the row and column of an entry."""
 
@@ -163,7 +172,10 @@ class FieldValues:
     def _compute(self, factor: Function | Product, row: int, column: int) -> Dual:
         if isinstance(factor, Function):
             return self._function(factor, row, column)
-        return _sum(self._products(factor, row, column))
+        total = _sum(self._products(factor, row, column))
+        if factor.left or total is ZERO:
+            return total
+        return _sum([(Dual(inverse(self.size(factor.inner))), total)])  # a mean
 
     def _products(self, factor: Product, row: int, column: int) -> Iterator[tuple[Dual, Dual]]:
         for index in range(self.size(factor.inner)):
@@ -183,10 +195,10 @@ class FieldValues:
                     argument, residue(slope) * argument.value + residue(intercept), residue(slope)
                 )
             return Dual(residue(intercept)) if intercept else ZERO
+        if factor.function == "reciprocal":
+            return _power(argument, -1)
         if factor.function not in SMOOTH:
-            raise ValueError(
-                f"{factor.function} is not an exponential or linear on pieces: no exact rank"
-            )
+            raise Untreated(f"no exact rank is known for {factor.function}")
         exponential = self._exponential(factor.argument, row, column)
         s = exponential * inverse(1 + exponential) % PRIME
         if factor.function == "sigmoid":
@@ -259,6 +271,8 @@ def _sum(products: Iterable[tuple[Dual, Dual]]) -> Dual:
 def _power(base: Dual, exponent: int) -> Dual:
     if exponent == 1:
         return base
+    if exponent < 0 and base.value == 0:
+        raise DividedByZero("at all samples tried a divisor is 0")
     value = base.value if exponent > 0 else inverse(base.value)
     slope = exponent * pow(value, exponent - 1 if exponent > 0 else -exponent + 1, PRIME)
     gradient = Gradient()

@@ -18,12 +18,15 @@ from gru_sym.language.shapes import Sizes
 from gru_sym.language.syntax import (
     Apply,
     Expression,
+    Extremum,
     MatrixProduct,
+    Mean,
     Minus,
     Name,
     Number,
     Plus,
     Times,
+    through_relu,
 )
 from gru_sym.normal.application import apply
 from gru_sym.normal.polynomials import (
@@ -34,6 +37,7 @@ from gru_sym.normal.polynomials import (
     Symbol,
     Term,
     matrix_product,
+    mean,
 )
 
 Linear = Callable[[Polynomial], Polynomial]
@@ -151,6 +155,10 @@ class FormWriter:
                 return -self.polynomial(operand)
             case Apply(function=function, argument=argument):
                 return apply(function, self.polynomial(argument))
+            case Extremum():
+                return self.polynomial(through_relu(expression))
+            case Mean(operand=operand):
+                return mean(self.polynomial(operand), self.sizes.shape(operand)[0])
             case MatrixProduct(left=left, right=right):
                 inner = self.sizes.shape(left)[1]
                 factors = self.polynomial(left), self.polynomial(right)

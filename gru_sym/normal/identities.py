@@ -12,8 +12,9 @@ for every a. To see it, a polynomial is written in *generators*, between which n
 * The matrix products `W @ v` of one W are generators for those vectors v that are no combinations
   of others, with coefficients that are single numbers, such as e.
 
-What is left is a fraction of polynomials, which is 0 if its numerator is. Every step is an identity
-of formulas, so the answer holds for all sizes; where it is no, nothing is claimed.
+What is left is a fraction of polynomials, which is 0 if its numerator is: equal means equal where
+both sides are defined, as fractions are. Every step is an identity of formulas, so the answer holds
+for all sizes; where it is no, nothing is claimed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from itertools import chain, combinations_with_replacement
 from math import lcm, prod
 
 from gru_sym.functions import FUNCTIONS
+from gru_sym.normal.nesting import level, products
 from gru_sym.normal.pieces import innermost, replaced
 from gru_sym.normal.polynomials import (
     Factor,
@@ -81,6 +83,8 @@ def vanish(polynomials: Iterable[Polynomial]) -> bool:
             return _Writer(given, shares).all_vanish(given)
         except _Again:
             continue
+        except ZeroDivisionError:
+            raise Unsettled("one of its divisors is 0 on some linear pieces") from None
 
 
 class _Writer:
@@ -95,12 +99,24 @@ class _Writer:
         self.signs: dict[Polynomial, tuple[Ratio, Polynomial]] = {}
         self.cases_tried = 0
         for polynomial in given:
-            for product in _products(polynomial):
+            for product in products(polynomial):
                 self.siblings.setdefault(_kind(product), set()).add(product)
 
     def all_vanish(self, given: list[Polynomial]) -> bool:
         """Whether all are 0 in every case."""
-        return all(self.ratio(each).is_zero for one in given for (each,) in self.cases([one], []))
+        return all(map(self._vanishes, given))
+
+    def _vanishes(self, polynomial: Polynomial) -> bool:
+        """Whether it is 0 in every case in which it is defined, and there is one."""
+        defined = False
+        for (each,) in self.cases([polynomial], []):
+            try:
+                if not self.ratio(each).is_zero:
+                    return False
+                defined = True
+            except ZeroDivisionError:
+                continue
+        return defined
 
     # Functions that are linear on pieces
 
@@ -143,7 +159,7 @@ class _Writer:
             yield as_row(Polynomial.of(term))
 
     def sign(self, polynomial: Polynomial) -> Polynomial:
-        """What has the sign of a polynomial, in generators: denominators are positive."""
+        """What has the sign of a polynomial, in generators."""
         if polynomial not in self.signs:
             ratio = self.ratio(polynomial)
             # Two that are equal may be written with denominators that are not.
@@ -156,7 +172,7 @@ class _Writer:
                     self.signs[polynomial] = ratio, -sign
                     break
             else:
-                self.signs[polynomial] = ratio, _without_positive_content(ratio.numerator)
+                self.signs[polynomial] = ratio, _without_positive_content(_same_sign(ratio))
         return self.signs[polynomial][1]
 
     def positive(self) -> Iterator[Polynomial]:
@@ -188,7 +204,7 @@ class _Writer:
                 case _ if exponent > 0:
                     result = result * self.factor(factor) ** exponent
                 case _:
-                    result = result * Ratio(Polynomial.of(frozenset([(factor, exponent)])))
+                    result = result * self.factor(factor).inverse ** -exponent
         return result
 
     def factor(self, factor: Factor) -> Ratio:
@@ -200,6 +216,8 @@ class _Writer:
                 return Ratio(self.product(factor))
             case Function(function="sigmoid", argument=argument):
                 return _sigmoid(self.exponential(argument))
+            case Function(function="reciprocal", argument=argument):
+                return self.ratio(argument).inverse
         return self.known_function(factor)
 
     def known_function(self, function: Function) -> Ratio:
@@ -226,9 +244,7 @@ class _Writer:
                     number.denominator == 1
                 ):
                     base = self.exponential(inside) + 1
-                    if number < 0:
-                        base = Ratio(base.denominator).over(base.numerator)
-                    result = result * base ** abs(int(number))
+                    result = result * (base if number > 0 else base.inverse) ** abs(int(number))
                 case _ if is_scalar(term):
                     scalars = scalars + Polynomial.of(term, number)
                 case _:
@@ -263,9 +279,9 @@ class _Writer:
         """A matrix product as a combination of those that are generators."""
         if product not in self.products:
             # Only those that are nested no deeper: what lies within them is nested less deep.
-            deepest = _level(product)
+            deepest = level(product)
             family = self.siblings.get(_kind(product), set()) | {product}
-            levels = {each: level for each in family if (level := _level(each)) <= deepest}
+            levels = {each: depth for each in family if (depth := level(each)) <= deepest}
             ordered = sorted(levels, key=lambda each: (levels[each], each.key))
             vectors = [Polynomial.of(each.right) for each in ordered]
             rows: list[dict[object, Polynomial]] = [{} for _ in ordered]
@@ -301,6 +317,16 @@ def _is_unit(polynomial: Polynomial) -> bool:
     )
 
 
+def _same_sign(ratio: Ratio) -> Polynomial:
+    """A polynomial with the sign of a ratio: where a denominator may be negative, it multiplies."""
+    odd = (d for d, power in ratio.denominators if power % 2 and not _is_sum_of_positive(d))
+    return prod(odd, start=ratio.numerator)
+
+
+def _is_sum_of_positive(polynomial: Polynomial) -> bool:
+    return all(q > 0 and all(_is_positive(f) for f, _ in t) for t, q in polynomial.terms)
+
+
 def _without_positive_content(polynomial: Polynomial) -> Polynomial:
     """The polynomial over a positive one that divides it."""
     factors = {f for term, _ in polynomial.terms for f, _ in term if _is_positive(f)}
@@ -319,28 +345,3 @@ def _sigmoid(exponential: Ratio) -> Ratio:
 def _kind(product: Product) -> tuple[object, ...]:
     """What products have in common that are compared."""
     return product.left, product.inner, product.scalar
-
-
-def _level(product: Product) -> int:
-    """How deep matrix products are nested in one."""
-    inside = (Polynomial.of(t) for t in (product.left, product.right))
-    return 1 + max((_level(each) for p in inside for each in _outermost(p)), default=0)
-
-
-def _outermost(polynomial: Polynomial) -> Iterator[Product]:
-    """The matrix products in a polynomial that lie in no other."""
-    for term, _ in polynomial.terms:
-        for factor, _ in term:
-            match factor:
-                case Function(argument=argument):
-                    yield from _outermost(argument)
-                case Product():
-                    yield factor
-
-
-def _products(polynomial: Polynomial) -> Iterator[Product]:
-    """Every matrix product in a polynomial, those inside others and inside functions too."""
-    for product in _outermost(polynomial):
-        yield product
-        for term in (product.left, product.right):
-            yield from _products(Polynomial.of(term))

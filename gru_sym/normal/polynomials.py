@@ -73,7 +73,10 @@ class Function:
 
 @dataclass(frozen=True)
 class Product:
-    """The matrix product `left @ right`; `inner` is the size that they share."""
+    """The matrix product `left @ right`; `inner` is the size that they share.
+
+    Without a left side it is the mean over the entries of the right one.
+    """
 
     left: Term
     right: Term
@@ -294,10 +297,22 @@ def matrix_product(
     return Polynomial.collect(pairs)
 
 
+def mean(vector: Polynomial, size: Size) -> Polynomial:
+    """The mean over the entries of a vector, distributed over sums; that of a number is itself.
+
+    >>> a = Polynomial.symbol("a")
+    >>> mean(a - mean(a, "n"), "n") == Polynomial.number(0)
+    True
+    """
+    return matrix_product(Polynomial.number(1), vector, size, scalar=True, column=True)
+
+
 def _join(left: Term, right: Term, inner: Size, scalar: bool, column: bool) -> Term:
     """One matrix product, grouped on the right: (A @ B) @ x is A @ (B @ x)."""
     if inner == 1 and column:
         return times(left, right)  # a column times one number
+    if not left and not right:
+        return ONE  # the mean of a number
     match tuple(left):
         case ((Product(first, second, between), 1),):
             one = between == 1 and column

@@ -1,4 +1,4 @@
-"""Fractions of polynomials whose denominators are never 0, and their linear relations."""
+"""Fractions of polynomials, and their linear relations."""
 
 from __future__ import annotations
 
@@ -41,6 +41,15 @@ class Ratio:
         return prod((d**power for d, power in self.denominators), start=NUMBER_1)
 
     @property
+    def inverse(self) -> Ratio:
+        """One over it. `ZeroDivisionError` for what is 0."""
+        if self.is_zero:
+            raise ZeroDivisionError("0 has no reciprocal")
+        if len(self.numerator.terms) == 1:
+            return Ratio(self.denominator * self.numerator**-1)
+        return Ratio(self.denominator).over(self.numerator)
+
+    @property
     def is_zero(self) -> bool:
         """Whether it is 0."""
         return not self.numerator.terms
@@ -65,7 +74,7 @@ class Ratio:
     def __pow__(self, exponent: int) -> Ratio:
         """A power that is not negative."""
         if exponent < 0:
-            raise ValueError("what may be 0 has no reciprocal")
+            raise ValueError("take the inverse, which may not be there")
         return prod([self] * exponent, start=Ratio(NUMBER_1))
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import mpmath
 
-from gru_sym.functions import FUNCTIONS, Arithmetic
+from gru_sym.arithmetic import Arithmetic
+from gru_sym.functions import FUNCTIONS
 from gru_sym.normal.polynomials import (
     Factor,
     Function,
@@ -58,6 +59,8 @@ class RealPieces:
 class RealValues:
     """One evaluation of a cell at rational numbers, with 50 digits and proved error bounds.
 
+    `ArithmeticError` where a value is not known to be defined.
+
     Parameters
     ----------
     entries : the rational value of a name at a row and column.
@@ -88,7 +91,10 @@ class RealValues:
         """One entry of a term."""
         product = self.balls.mpf(1)
         for factor, exponent in term:
-            product *= self.factor(factor, row, column) ** exponent
+            value = self.factor(factor, row, column)
+            if exponent < 0 and 0 in value:
+                raise ArithmeticError("a divisor may be 0 here")
+            product *= value**exponent
         return product
 
     def factor(self, factor: Factor, row: int, column: int) -> Any:
@@ -107,17 +113,32 @@ class RealValues:
             case Function(function=function, argument=argument):
                 return self._function(function, self.polynomial(argument, row, column))
             case Product(left=left, right=right):
-                return sum(
-                    (
-                        self.term(left, row, k) * self.term(right, k, column)
-                        for k in range(self.size(factor.inner))
-                    ),
+                size = self.size(factor.inner)
+                total = sum(
+                    (self.term(left, row, k) * self.term(right, k, column) for k in range(size)),
                     self.balls.mpf(0),
                 )
+                return total if left else total / size
 
     def _function(self, function: str, a: Any) -> Any:
-        on = Arithmetic(self.rational, self._ramp, self._exp, self.balls.log)
+        if function == "reciprocal" and 0 in a:
+            raise ArithmeticError("a divisor may be 0 here")
+        on = Arithmetic(
+            self.rational,
+            self._ramp,
+            exp=self._exp,
+            log=self.balls.log,
+            sqrt=self._sqrt,
+            sin=self.balls.sin,
+            cos=self.balls.cos,
+        )
         return FUNCTIONS[function].at(a, on)
+
+    def _sqrt(self, a: Any) -> Any:
+        """The square root. `ArithmeticError` for what may be negative."""
+        if a.a < 0:
+            raise ArithmeticError("the argument of a square root may be negative here")
+        return self.balls.sqrt(a)
 
     def _exp(self, a: Any) -> Any:
         """The exponential; beyond `MAX_EXPONENT` only that it is large, or small."""
