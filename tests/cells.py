@@ -64,7 +64,7 @@ def run_text(cell: Cell, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]
         code = line.split("#")[0]
         if "=" in code:
             name, expression = code.split("=")
-            known[name.strip()] = eval(expression.strip(), {"__builtins__": {}}, known | NUMPY)  # noqa: S307
+            known[name.strip()] = eval(expression.strip(), {"__builtins__": {}}, NUMPY | known)  # noqa: S307
     return known
 
 

@@ -96,7 +96,8 @@ MISTAKES = [
     ("h' = h * mean(mean(x))", 1, 10, "`mean(x)` is a single number"),
     ("h' = h * mean(W) + W @ x", 1, 20, "sizes clash in `W @ x`"),
     ("h' = mean(x)", 1, 6, "h' is a vector, but its right side is a single number"),
-    ("h' = mean * h", 1, 6, "mean is a function; apply it"),
+    ("h' = mean * h", 1, 6, "mean is a function; apply it to something: mean(...), or declare"),
+    ("mean = W @ x\nh' = mean * h", 1, 1, "mean is a function; choose another name"),
     ("sqrt = W @ x\nh' = h", 1, 1, "sqrt is a function; choose another name"),
     ("h' = sqr(h)", 1, 6, "did you mean sqrt?"),
     ("h' = h / 0", 1, 10, "divides by zero"),
@@ -356,3 +357,8 @@ def test_nothing_is_evaluated():
             Cell(text)
     watching = False
     assert seen == []
+
+
+def test_a_declared_name_may_be_that_of_a_mean():
+    c = Cell("mean: n\nmax: 1\nh' = max * mean * mean(W @ x) + max(mean, h)")
+    assert c.program.parameters == ("max", "mean", "W")

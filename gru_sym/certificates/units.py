@@ -14,7 +14,7 @@ from gru_sym.certificates.independence import mixed_constants
 from gru_sym.language.syntax import INPUT
 from gru_sym.language.unification import Size
 from gru_sym.normal.exponents import SMOOTH, Exponents, functions_of
-from gru_sym.normal.field_values import ZERO, Draw, Draws, Dual, FieldValues, Key
+from gru_sym.normal.field_values import PIECES, ZERO, Draw, Draws, Dual, FieldValues, Key
 from gru_sym.normal.polynomials import Function, Polynomial, Product, Symbol, Term, is_scalar
 from gru_sym.normal.prime_field import PRIME
 
@@ -23,8 +23,6 @@ Inputs = tuple[Hashable, Hashable]
 
 Own = tuple[Hashable, ...]
 """Names of parameters: of those in common to all units, and of one unit's own."""
-
-UNTREATED = "what is reached is known of exponentials alone, not of pieces, quotients and roots"
 
 Argument = tuple[int, str, Key]
 """What must be independent: a step, the kind, and the argument with its row and column."""
@@ -64,8 +62,11 @@ class OneUnit:
         forms = self.forms.values()
         if self.cell.inputs[1:] or self.cell.constants:
             raise Unsettled("it is given more than one input and its parameters")
-        if any(f.function not in SMOOTH for f in functions_of(*forms)):
-            raise Unsettled(UNTREATED)
+        used = {f.function for f in functions_of(*forms)} - {*SMOOTH}
+        if used & PIECES.keys():
+            raise Unsettled("which pieces of a piecewise linear function are reached is not known")
+        if used:
+            raise Unsettled(f"the states that are reached are not known for {min(used)}")
         if reason := mixed_constants(forms, self.exponents):
             raise Unsettled(reason)
         if len(self.units) > 2 or not all(isinstance(size, str) for size in self.units):

@@ -8,7 +8,7 @@ import re
 from fractions import Fraction
 from typing import NoReturn
 
-from gru_sym.functions import MEAN, PAIRWISE, called
+from gru_sym.functions import FUNCTIONS, MEAN, PAIRWISE, called
 from gru_sym.language.errors import Place
 from gru_sym.language.source import PRIME, SourceLine
 from gru_sym.language.syntax import (
@@ -179,7 +179,7 @@ class _Reader:
         bare = name.removesuffix(PRIME)
         if not bare or PRIME in bare:
             self._fail(node, "a name has at most one prime, at its end")
-        if bare in called():
+        if bare in FUNCTIONS:
             self._fail(node, f"{bare} is a function; apply it to something: {bare}(...)")
         return Name(bare, name.endswith(PRIME), place)
 

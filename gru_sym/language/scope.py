@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NoReturn
 
-from gru_sym.functions import called
+from gru_sym.functions import FUNCTIONS, called
 from gru_sym.language.errors import CellError, Place
 from gru_sym.language.parser import parse, source_lines
 from gru_sym.language.syntax import (
@@ -169,6 +169,7 @@ def _classify(program: Program) -> tuple[str, ...]:
     """The parameters in order of appearance; every other name is checked on the way."""
     states, values = frozenset(program.states), frozenset(program.values)
     declared = {*program.inputs, *program.constants}
+    sized = {declaration.name for declaration in program.declarations}
     parameters: dict[str, None] = {}
     for equation, name in program.occurrences():
         here = equation.target.place.line
@@ -199,6 +200,12 @@ def _classify(program: Program) -> tuple[str, ...]:
                     name.place,
                     f"{name} is read but never updated; write {name}' = ..., "
                     f"or give a parameter another name",
+                )
+            if name.name in called() and name.name not in sized:
+                program.fail(
+                    name.place,
+                    f"{name} is a function; apply it to something: {name}(...), "
+                    f"or declare what else it is",
                 )
             found = WITH_TIME.fullmatch(name.name)
             if found:
@@ -238,7 +245,7 @@ def _check_declarations(program: Program, parameters: tuple[str, ...]) -> None:
         if name in seen:
             line = seen[name].place.line
             program.fail(declaration.place, f"{what} already declared in line {line}")
-        if name in called() and kind:
+        if name in FUNCTIONS and kind:
             program.fail(declaration.place, f"{name} is a function; choose another name")
         if name == INPUT and kind == CONSTANT:
             program.fail(declaration.place, f"{INPUT} is the input, another one at each step")
