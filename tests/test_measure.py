@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gru_sym import cudnn, measure, timing
+from gru_sym import cudnn, measure, provenance, timing
 from gru_sym.__main__ import main
 from gru_sym.codegen.routine import generate
 from gru_sym.lookup import cell
@@ -100,29 +100,29 @@ def test_only_a_regular_file_is_replaced(tmp_path, monkeypatch, capsys):
 
 def test_a_write_that_fails_leaves_the_old_file(dry, tmp_path, monkeypatch):
     path = tmp_path / ("n" * 250)  # a name so long that nothing can be added to it
-    measure.write(path, read(dry))
+    provenance.write(path, read(dry))
     old = path.read_bytes()
     record = read(dry)
     record.rows.append({"table": "times", "value": math.nan})
     with pytest.raises(ValueError, match="Out of range"):
-        measure.write(path, record)
+        provenance.write(path, record)
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(measure.os, "replace", full)
+    monkeypatch.setattr(provenance.os, "replace", full)
     with pytest.raises(ValueError, match=r"^\S*nnn cannot be written: No space left on device$"):
-        measure.write(path, read(dry))
+        provenance.write(path, read(dry))
     assert path.read_bytes() == old and list(tmp_path.iterdir()) == [path]
 
 
 def test_the_commit_is_gits_and_no_other(monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(measure, "_commit", lambda: "0123+changes")
+        patch.setattr(provenance, "_commit", lambda: "0123+changes")
         with pytest.raises(ValueError, match="git says that the commit is 0123"):
             measure.record("cpu", dry=True, commit="4567")
     monkeypatch.setenv("PATH", "")  # neither git nor nvidia-smi
-    assert measure._commit() is None
+    assert provenance._commit() is None
 
 
 def test_functions_are_timed_in_turn_and_every_block_in_memory_of_its_own():

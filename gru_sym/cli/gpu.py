@@ -32,16 +32,16 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> str:
     """What was recorded, in short; each part is told on standard error when it is done."""
     try:
-        from gru_sym import measure
+        from gru_sym import measure, provenance
         from gru_sym.records import problems
     except ModuleNotFoundError as error:
         raise BadInput(f"this command needs {error.name}, which is not installed") from error
-    measure.target(options.record)  # before minutes of work
+    provenance.target(options.record)  # before minutes of work
     record = measure.record(
         options.device,
         dry=options.dry,
         commit=options.commit,
-        save=lambda record: measure.write(options.record, record),
+        save=lambda record: provenance.write(options.record, record),
         progress=lambda line: tell(sys.stderr, line),
     )
     wrong = list(problems(record))

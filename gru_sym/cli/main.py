@@ -28,6 +28,7 @@ COMMANDS = (
     "code",
     "draw",
     "gpu",
+    "experiment",
 )
 """Each is a module of this package, with `add(commands)` and `run(options)`."""
 

@@ -1,0 +1,290 @@
+"""What a record of the experiment allows to be said, by rules that were written before the numbers.
+
+Two cells of one seed see the same numbers in the same order, so they are compared seed by seed.
+**A difference is told** if an interval for its median leaves out zero; all intervals of one kind
+together miss with a chance of at most 5 per cent. Everything else is *not told apart*, which is no
+proof that two cells are alike.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from gru_sym.experiment.capacity import CELLS as KEEPERS
+from gru_sym.experiment.comparing import CELLS
+from gru_sym.experiment.doubling import LAYERS
+from gru_sym.records import LEVEL, Record, Row
+from gru_sym.render import Table
+
+LSTM, GRU, MERGED = "lstm.textbook", "gru.pytorch", "gru.merged"
+PAIRS = (
+    *((name, LSTM) for name in CELLS if name != LSTM),
+    (GRU, MERGED),
+    ("gru.dey_salem", MERGED),
+)
+"""Which cells are compared: each with the LSTM, and the GRUs with each other."""
+
+
+class Interval(NamedTuple):
+    """A median of differences, and the ends of an interval around the true one."""
+
+    median: float
+    lower: float
+    upper: float
+
+    @property
+    def side(self) -> int:
+        """1 or -1 if the interval lies above or below zero, else 0."""
+        return (self.lower > 0) - (self.upper < 0)
+
+
+def interval(values: Sequence[float], comparisons: int = 1) -> Interval:
+    """The median of independent values, with the interval of the sign test.
+
+    >>> interval([3, 1, 2, 4, 6, 5])
+    Interval(median=3.5, lower=1, upper=6)
+    >>> interval([3, 1, 2, 4, 6, 5], comparisons=2).lower
+    -inf
+
+    It reaches from the k-th smallest value to the k-th largest. Whatever the distribution, it
+    misses the true median with a chance of at most 2 P(B < k), where B counts the heads in as many
+    tosses. k is the largest for which `comparisons` times that is at most 5 per cent (Bonferroni);
+    with too few values there is none, and the interval has no ends.
+    """
+    ordered, below, k = sorted(values), 0, 0
+    allowed = (1 - LEVEL) * 2 ** len(ordered) / (2 * comparisons)
+    while (below := below + math.comb(len(ordered), k)) <= allowed:
+        k += 1
+    lower, upper = (ordered[k - 1], ordered[-k]) if k else (-math.inf, math.inf)
+    return Interval(statistics.median(ordered), lower, upper)
+
+
+# Cells at equal budgets
+
+
+class Compared(NamedTuple):
+    """One cell against another within one budget: the difference of their scores, seed by seed."""
+
+    task: str
+    budget: int
+    by: str
+    cell: str
+    other: str
+    difference: Interval
+
+
+def chosen(record: Record, task: str, name: str, n: int) -> Row | None:
+    """The row of the learning rate that is best on the validation part; None if none was run."""
+    rows = record.table("scores", task=task, cell=name, n=n)
+    return max(rows, key=lambda row: statistics.fmean(row["validation"]), default=None)
+
+
+def compared(record: Record) -> list[Compared]:
+    """Every pair of `PAIRS` within every budget that was run, on the test part."""
+    sizes = {
+        (row["task"], row["budget"], row["by"], row["cell"]): row["n"]
+        for row in record.table("sizes")
+    }
+    found = []
+    for task, budget, by in dict.fromkeys(key[:3] for key in sizes):
+        for pair in PAIRS:
+            at = [sizes.get((task, budget, by, name)) for name in pair]
+            runs = [chosen(record, task, name, n) for name, n in zip(pair, at, strict=True) if n]
+            if len(runs) == 2 and all(runs):
+                scores = zip(*(run["test"] for run in runs if run), strict=True)
+                differences = tuple(one - other for one, other in scores)
+                found.append(((task, budget, by, *pair), (task, *pair, *at), differences))
+    family = len({trained for _, trained, _ in found})  # one training, one comparison
+    return [Compared(*key, interval(values, family)) for key, _, values in found]
+
+
+def outcomes(every: Iterable[Compared], name: str, other: str = LSTM) -> dict[int, int]:
+    """How often a cell was told to be better (1), worse (-1), and not told apart (0)."""
+    sides = [c.difference.side for c in every if (c.cell, c.other) == (name, other)]
+    return {side: sides.count(side) for side in (1, -1, 0)}
+
+
+def comparison_table(record: Record, task: str, budget: int, by: str = "stored") -> Table:
+    """The cells within a budget: size, counts, the mean score, and the LSTM's part in it."""
+    every = {
+        c.cell: c.difference
+        for c in compared(record)
+        if (c.task, c.budget, c.by, c.other) == (task, budget, by, LSTM)
+    }
+    rows = []
+    for size in record.table("sizes", task=task, budget=budget, by=by):
+        run = chosen(record, task, size["cell"], size["n"])
+        if run is None:
+            continue
+        told = "is compared with"
+        if size["cell"] != LSTM:
+            told = in_words(every[size["cell"]])
+        score = f"{statistics.fmean(run['test']):.3f}"
+        rows.append(
+            (CELLS[size["cell"]], size["n"], size["stored"], size["effective"], score, told)
+        )
+    return Table(("cell", "n", "stored", "effective", "mean score", "minus the LSTM's"), rows)
+
+
+def in_words(difference: Interval) -> str:
+    """The interval if it is told, and else that it is not."""
+    if not difference.side:
+        return "not told apart"
+    return f"{difference.lower:+.3f} to {difference.upper:+.3f}"
+
+
+def which_count_matters(record: Record) -> tuple[int, int]:
+    """Comparisons whose outcome is another by another way of counting, and how many there are."""
+    by_case: dict[tuple[object, ...], set[int]] = {}
+    for c in compared(record):
+        by_case.setdefault((c.task, c.budget, c.cell, c.other), set()).add(c.difference.side)
+    return sum(len(sides) > 1 for sides in by_case.values()), len(by_case)
+
+
+def at_the_edge(record: Record) -> tuple[int, int]:
+    """Units whose chosen learning rate is the least or the largest tried, and all units."""
+    rates = {row["rate"] for row in record.table("scores")}
+    units = {(row["task"], row["cell"], row["n"]) for row in record.table("scores")}
+    best = [run["rate"] for unit in units if (run := chosen(record, *unit))]
+    return sum(rate in (min(rates), max(rates)) for rate in best), len(best)
+
+
+def c11(record: Record) -> str:
+    """Claim C11 by this rule, of PyTorch's GRU and the LSTM at equal budgets:
+
+    *false* if one is told to be better in one comparison and worse in another: then a comparison at
+    equal counts has no one answer. Else *open*: one side only, or none, is told.
+    """
+    found = outcomes(compared(record), GRU)
+    return "false" if found[1] and found[-1] else "open"
+
+
+# Two biases or one
+
+
+def partings(record: Record, optimiser: str, layer: str = LAYERS[1]) -> dict[int, Interval]:
+    """By update: the loss with two biases minus that of another layer, over the latter."""
+    pair, other = (
+        {r["update"]: r["loss"] for r in record.table("two biases", optimiser=optimiser, layer=of)}
+        for of in (LAYERS[0], layer)
+    )
+    return {
+        update: interval([a / b - 1 for a, b in zip(losses, other[update], strict=True)])
+        for update, losses in pair.items()
+    }
+
+
+# Capacity
+
+
+def kept(record: Record, name: str, budget: int) -> list[float]:
+    """The most bits that each seed kept, over loads and learning rates."""
+    rows = record.table("capacity", cell=name, budget=budget)
+    return [max(values) for values in zip(*(row["bits"] for row in rows), strict=True)]
+
+
+def capacity_table(record: Record) -> Table:
+    """The median of the bits kept by each cell, and what that is for each parameter."""
+    rows = []
+    for name, budget in dict.fromkeys((r["cell"], r["budget"]) for r in record.table("capacity")):
+        row = record.table("capacity", cell=name, budget=budget)[0]
+        median = statistics.median(kept(record, name, budget))
+        per = (f"{median / row[by]:.2f}" for by in ("stored", "effective"))
+        counts = row["n"], row["stored"], row["effective"]
+        rows.append((KEEPERS[name], *counts, f"{median:.0f}", *per))
+    return Table(
+        ("cell", "n", "stored", "effective", "bits", "a stored one", "an effective one"), rows
+    )
+
+
+def budgets(record: Record) -> list[int]:
+    """The budgets at which capacity was measured."""
+    return sorted({row["budget"] for row in record.table("capacity")})
+
+
+def growth(record: Record) -> dict[str, Interval]:
+    """How many bits more each cell kept at the largest budget than at the smallest."""
+    ends, names = budgets(record), {row["cell"] for row in record.table("capacity")}
+    return {
+        name: interval(
+            [
+                more - less
+                for less, more in zip(
+                    kept(record, name, ends[0]), kept(record, name, ends[-1]), strict=True
+                )
+            ],
+            len(names),
+        )
+        for name in KEEPERS
+        if name in names
+    }
+
+
+def c10(record: Record) -> str:
+    """Claim C10, of parameters that are not redundant, by this rule:
+
+    *true* of what was measured if every cell is told to keep more bits at the larger budget;
+    *false* if one is told to keep fewer; else *open*.
+    """
+    sides = [more.side for more in growth(record).values()]
+    if sides and min(sides) > 0:
+        return "true"
+    return "false" if min(sides, default=0) < 0 else "open"
+
+
+class Divisor(NamedTuple):
+    """Two GRUs of one effective count: bits with 6n biases over those with 4n, and what to expect.
+
+    If bits go with stored parameters, the ratio is `stored`; if with effective ones, 1.
+    """
+
+    ratio: Interval
+    stored: float
+
+    @property
+    def told(self) -> str:
+        """What the interval leaves out: "stored", "effective", "both" or "neither"."""
+        out = [
+            name
+            for name, expected in (("stored", self.stored), ("effective", 1.0))
+            if not self.ratio.lower <= expected <= self.ratio.upper
+        ]
+        return {0: "neither", 1: "".join(out), 2: "both"}[len(out)]
+
+
+def divisors(record: Record) -> dict[int, Divisor]:
+    """By budget, whether the bits kept can tell which count to divide by."""
+    found = {}
+    for budget in budgets(record):
+        runs = [record.table("capacity", cell=name, budget=budget) for name in (GRU, MERGED)]
+        if all(runs) and runs[0][0]["n"] == runs[1][0]["n"]:
+            pairs = zip(*(kept(record, name, budget) for name in (GRU, MERGED)), strict=True)
+            ratio = interval([one / other for one, other in pairs], len(budgets(record)))
+            found[budget] = Divisor(ratio, runs[0][0]["stored"] / runs[1][0]["stored"])
+    return found
+
+
+# In short
+
+
+def summary(record: Record) -> str:
+    """A few lines that say what the record allows."""
+    every = compared(record)
+    lines = [str(record)]
+    for name in CELLS:
+        found = outcomes(every, name)
+        if name != LSTM and sum(found.values()):
+            lines.append(
+                f"{CELLS[name]} against the LSTM, of {sum(found.values())} comparisons at equal "
+                f"budgets: better in {found[1]}, worse in {found[-1]}, not told apart in {found[0]}"
+            )
+    for optimiser in dict.fromkeys(row["optimiser"] for row in record.table("two biases")):
+        last = list(partings(record, optimiser).values())[-1]
+        side = {1: "higher", -1: "lower", 0: "not told apart"}[last.side]
+        lines.append(f"two biases against their sum, {optimiser}: the loss at the end is {side}")
+    for name, more in growth(record).items():
+        lines.append(f"{KEEPERS[name]} kept {more.median:.0f} bits more at the larger budget")
+    return "\n".join(lines)
