@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib import import_module
 
 from gru_sym.cli.arguments import BadInput, Commands, Once
 from gru_sym.cli.streams import tell
@@ -34,11 +35,12 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> str:
     """What the record says; on standard error a bar, and a sentence if it is interrupted."""
     try:
-        import sklearn.datasets  # noqa: F401
         import torch
 
         from gru_sym.experiment import verdicts, whole
         from gru_sym.provenance import write
+
+        import_module("sklearn.datasets")  # before the minutes of work that come first
     except ModuleNotFoundError as error:
         raise BadInput(f"this command needs {error.name}, which is not installed") from error
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")

@@ -60,10 +60,11 @@ def answering(cell: Cell, asked: int) -> Callable[[Stacked, Tensor], Tensor]:
 
     def answer(parameters: Stacked, x: Tensor) -> Tensor:
         own = {name: tensor for name, tensor in parameters.items() if name not in READOUT}
-        said = sequence(own, x)[0][-asked:]
+        said: Tensor = sequence(own, x)[0][-asked:]
         return said @ parameters[READOUT[0]].T + parameters[READOUT[1]]
 
-    return vmap(answer)
+    answers: Callable[[Stacked, Tensor], Tensor] = vmap(answer)
+    return answers
 
 
 # How to go down

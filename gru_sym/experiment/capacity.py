@@ -13,8 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gru_sym.budgets import budget
-from gru_sym.certificates import effective_count
-from gru_sym.experiment.comparing import Units
+from gru_sym.experiment.comparing import Units, counts
 from gru_sym.experiment.threads import one_thread
 from gru_sym.lookup import cell
 from gru_sym.records import Row
@@ -88,9 +87,7 @@ class Capacity:
 
     def counts(self, name: str, n: int) -> Row:
         """Stored and effective parameters of the layer with its readout."""
-        effective = effective_count(cell(name)).effective.subs({"m": self.m, "n": n})
-        stored = cell(name).count(m=self.m, n=n)
-        return {"stored": int(stored) + n + 1, "effective": int(effective) + n + 1}
+        return {by: number + n + 1 for by, number in counts(name, self.m, n).items()}
 
     def rows(self, name: str, parameters: int, patterns: int) -> list[Row]:
         """The bits that each seed keeps, a row for each learning rate."""

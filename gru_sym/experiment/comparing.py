@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+import sympy as sp
+
 from gru_sym.budgets import By, budget
 from gru_sym.certificates import effective_count
 from gru_sym.experiment.tasks import TASKS
@@ -74,7 +76,7 @@ class Comparison:
                     for name in self.cells:
                         n = budget(cell(name), parameters, by, m=TASKS[task].m).n
                         row = {"task": task, "budget": parameters, "by": by, "cell": name}
-                        yield {**row, "n": n, **_counts(name, TASKS[task].m, n)}
+                        yield {**row, "n": n, **counts(name, TASKS[task].m, n)}
 
     def units(self) -> Units:
         """Everything that is to be trained, once.
@@ -115,7 +117,8 @@ class Comparison:
 
         def scored(layers: dict[str, torch.Tensor], part: tuple[torch.Tensor, ...]) -> list[float]:
             x, y = (repeated(array, copies) for array in part)
-            said = [answers(layers, some) for some in x.split(self.batch, 2)]  # as training does
+            few = torch.split(x, self.batch, 2)  # no more at once than in training
+            said = [answers(layers, some) for some in few]
             return [round(score, 6) for score in what.scores(torch.cat(said, 2), y).tolist()]
 
         rates = torch.tensor(self.rates, device=self.device).repeat_interleave(self.seeds)
@@ -124,7 +127,7 @@ class Comparison:
                 stacked = layers
             with torch.no_grad():
                 found = {"validation": scored(stacked, validation), "test": scored(stacked, test)}
-        about = {"task": task, "cell": name, "n": n, **_counts(name, what.m, n)}
+        about = {"task": task, "cell": name, "n": n, **counts(name, what.m, n)}
         return [
             {"table": "scores", **about, "rate": rate}
             | {part: every[k * self.seeds : (k + 1) * self.seeds] for part, every in found.items()}
@@ -132,10 +135,10 @@ class Comparison:
         ]
 
 
-def _counts(name: str, m: int, n: int) -> Row:
+def counts(name: str, m: int, n: int) -> Row:
     """How many parameters a layer stores, and how many of them count."""
     of = cell(name)
-    effective = effective_count(of).effective.subs({"m": m, "n": n})
+    effective = sp.sympify(effective_count(of).effective).subs({"m": m, "n": n})
     return {"stored": int(of.count(m=m, n=n)), "effective": int(effective)}
 
 

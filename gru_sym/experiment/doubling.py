@@ -8,8 +8,10 @@ so the merged layer with that rate doubled must not part at all: it is the contr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from gru_sym.experiment.comparing import Units
 from gru_sym.experiment.merging import bias_sums, merge
@@ -17,6 +19,11 @@ from gru_sym.experiment.tasks import TASKS
 from gru_sym.experiment.threads import one_thread
 from gru_sym.lookup import cell
 from gru_sym.records import Row
+
+if TYPE_CHECKING:
+    import torch
+
+Answers = Callable[..., Any]
 
 PAIR, MERGED = "gru.pytorch", "gru.merged"
 LAYERS = "two biases", "one bias", "one bias, rate doubled"
@@ -72,20 +79,26 @@ class Doubling:
         summed = merge(cell(PAIR), own) | readout
         double = dict.fromkeys(bias_sums(cell(PAIR)), 2.0)
         rates = torch.full((self.seeds,), self.rates[optimiser], device=self.device).double()
+
+        def losses(answers: Answers, layers: dict[str, torch.Tensor], update: int) -> torch.Tensor:
+            now = slice(update * self.batch, (update + 1) * self.batch)
+            x, y = (part[:, :, now] for part in train)
+            return what.losses(answers(layers, x), y)
+
         rows = []
         for layer, name, start, factors in zip(
             LAYERS, (PAIR, MERGED, MERGED), (drawn, summed, summed), ({}, {}, double), strict=True
         ):
             answers = batched.answering(cell(name), what.asked)
 
-            def losses(layers: dict[str, torch.Tensor], update: int, _said=answers) -> torch.Tensor:
-                now = slice(update * self.batch, (update + 1) * self.batch)
-                x, y = (part[:, :, now] for part in train)
-                return what.losses(_said(layers, x), y)
-
-            along = getattr(batched, optimiser)
             run = batched.descent(
-                losses, start, rates, self.updates, along=along, factors=factors, clip=None
+                partial(losses, answers),
+                start,
+                rates,
+                self.updates,
+                along=getattr(batched, optimiser),
+                factors=factors,
+                clip=None,
             )
             with one_thread():
                 for update, layers in enumerate(run, 1):

@@ -114,7 +114,7 @@ def digits(shape: tuple[int, int], generator: Generator, count: int) -> Parts:
 
     images, labels = _images()
     order = torch.randperm(len(images), generator=generator)
-    train, validation, test = order.split(list(DIGITS.values()))
+    train, validation, test = torch.split(order, list(DIGITS.values()))
     epochs = math.ceil(count / len(train))
     again = [train[torch.randperm(len(train), generator=generator)] for _ in range(epochs)]
 

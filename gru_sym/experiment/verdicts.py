@@ -141,7 +141,7 @@ def which_count_matters(record: Record) -> tuple[int, int]:
     by_case: dict[tuple[object, ...], set[int]] = {}
     for c in compared(record):
         by_case.setdefault((c.task, c.budget, c.cell, c.other), set()).add(c.difference.side)
-    return sum(len(sides) > 1 for sides in by_case.values()), len(by_case)
+    return [len(sides) > 1 for sides in by_case.values()].count(True), len(by_case)
 
 
 def at_the_edge(record: Record) -> tuple[int, int]:
@@ -171,8 +171,11 @@ def partings(record: Record, optimiser: str, layer: str = LAYERS[1]) -> dict[int
         {r["update"]: r["loss"] for r in record.table("two biases", optimiser=optimiser, layer=of)}
         for of in (LAYERS[0], layer)
     )
+    family = {(row["optimiser"], row["update"]) for row in record.table("two biases")}
     return {
-        update: interval([a / b - 1 for a, b in zip(losses, other[update], strict=True)])
+        update: interval(
+            [a / b - 1 for a, b in zip(losses, other[update], strict=True)], len(family)
+        )
         for update, losses in pair.items()
     }
 
@@ -276,9 +279,10 @@ def summary(record: Record) -> str:
     lines = [str(record)]
     for name in CELLS:
         found = outcomes(every, name)
-        if name != LSTM and sum(found.values()):
+        total = sum(found.values())
+        if total:
             lines.append(
-                f"{CELLS[name]} against the LSTM, of {sum(found.values())} comparisons at equal "
+                f"{CELLS[name]} against the LSTM, of {total} comparisons at equal "
                 f"budgets: better in {found[1]}, worse in {found[-1]}, not told apart in {found[0]}"
             )
     for optimiser in dict.fromkeys(row["optimiser"] for row in record.table("two biases")):

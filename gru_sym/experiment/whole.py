@@ -43,8 +43,11 @@ class Whole:
 
     def on(self, device: str) -> Whole:
         """The same on another device."""
-        parts = (self.doubling, self.capacity, self.comparison)
-        return Whole(*(replace(part, device=device) for part in parts))  # type: ignore[type-var]
+        return Whole(
+            replace(self.doubling, device=device),
+            replace(self.capacity, device=device),
+            replace(self.comparison, device=device),
+        )
 
 
 FULL = Whole(doubling.FULL, capacity.FULL, comparing.FULL)
