@@ -160,7 +160,9 @@ def test_ctrl_c_while_it_still_reads_sympy(tmp_path, command):
     (tmp_path / "sympy.py").write_text(
         "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n"
     )
-    words = {"list": [], "gpu": ["--record", str(tmp_path / "a.json")]}.get(command, ["rnn.elman"])
+    record = ["--record", str(tmp_path / "a.json")]
+    given = {"list": [], "gpu": record, "experiment": record}
+    words = given.get(command, ["rnn.elman"])
     assert interrupted(command, *words, first=tmp_path) == (-signal.SIGINT, b"", b"")
 
 

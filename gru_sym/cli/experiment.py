@@ -38,6 +38,7 @@ def run(options: argparse.Namespace) -> str:
         import torch
 
         from gru_sym.experiment import verdicts, whole
+        from gru_sym.experiment.threads import one_thread
         from gru_sym.provenance import write
 
         import_module("sklearn.datasets")  # before the minutes of work that come first
@@ -48,18 +49,18 @@ def run(options: argparse.Namespace) -> str:
         raise BadInput("PyTorch sees no CUDA device here; --device cpu runs on the CPU")
     plan = (whole.MINIATURE if options.miniature else whole.FULL).on(device)
     units = plan.units()
-    torch.set_num_threads(1)  # the arrays are small: threads would wait for each other
-    record = whole.begin(options.record, plan, device, dry=options.miniature)
-    try:
-        whole.go_on(record, units, lambda made: write(options.record, made), _bar)
-    except KeyboardInterrupt:
-        done = len(units) - len(whole.left(record, units))
-        tell(
-            sys.stderr,
-            f"\ninterrupted: {done} of {len(units)} parts are in {options.record}; the same "
-            "command goes on from there",
-        )
-        raise
+    with one_thread():
+        record = whole.begin(options.record, plan, device, dry=options.miniature)
+        try:
+            whole.go_on(record, units, lambda made: write(options.record, made), _bar)
+        except KeyboardInterrupt:
+            done = len(units) - len(whole.left(record, units))
+            tell(
+                sys.stderr,
+                f"\ninterrupted: {done} of {len(units)} parts are in {options.record}; the same "
+                "command goes on from there",
+            )
+            raise
     return verdicts.summary(record)
 
 

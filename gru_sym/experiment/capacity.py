@@ -62,7 +62,7 @@ class Capacity:
     cells: tuple[str, ...] = tuple(CELLS)
     seeds: int = 10
     rates: tuple[float, ...] = (0.01, 0.03)
-    updates: int = 600
+    updates: int = 500
     m: int = 4
     steps: int = 4
     device: str = field(default="cpu", compare=False)
@@ -139,5 +139,5 @@ class Capacity:
         return torch.stack(x), torch.stack(y)
 
 
-FULL = Capacity(budgets=(100, 200), loads=(2, 4))
+FULL = Capacity(budgets=(100, 200), loads=(4,))
 MINIATURE = Capacity((60, 120), (2,), ("rnn.pytorch", "gru.pytorch"), seeds=4, updates=200)

@@ -145,10 +145,10 @@ def counts(name: str, m: int, n: int) -> Row:
 SMALL_AND_LARGE = (300, 1000)
 FULL = Comparison(
     {
-        "rows": TaskPlan(300, SMALL_AND_LARGE),
-        "adding": TaskPlan(300, SMALL_AND_LARGE),
-        "copy": TaskPlan(300, SMALL_AND_LARGE),
-        "pixels": TaskPlan(200, SMALL_AND_LARGE[:1]),
+        "rows": TaskPlan(160, SMALL_AND_LARGE),
+        "adding": TaskPlan(200, SMALL_AND_LARGE),
+        "copy": TaskPlan(200, SMALL_AND_LARGE),
+        "pixels": TaskPlan(120, SMALL_AND_LARGE[:1]),
     }
 )
 """What `python -m gru_sym experiment` compares."""

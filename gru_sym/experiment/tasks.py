@@ -68,16 +68,17 @@ class Task:
 
         >>> parts = TASKS["adding"].parts(seed=0, count=96)
         >>> parts.train.x.shape, parts.train.y.shape, parts.test.x.shape
-        (torch.Size([12, 96, 2]), torch.Size([1, 96]), torch.Size([12, 512, 2]))
+        (torch.Size([10, 96, 2]), torch.Size([1, 96]), torch.Size([10, 512, 2]))
         """
         import torch
 
         return self.draw(torch.Generator().manual_seed(seed), count)
 
     def losses(self, answers: Tensor, y: Tensor) -> Tensor:
-        """The mean loss of answers (..., asked, N, outputs): one number for each of the first axes.
+        """The mean loss of answers (..., asked, N, outputs) where y (..., asked, N) is right.
 
-        Cross entropy in nats for classes, the mean square for numbers.
+        It has one number for each of the first axes: cross entropy in nats for classes, the
+        mean square for numbers.
         """
         import torch
 
@@ -126,7 +127,7 @@ def digits(shape: tuple[int, int], generator: Generator, count: int) -> Parts:
 
 # Copy memory: some symbols, a silence, a signal for each symbol to be said
 
-SYMBOLS, KEPT, SILENCE = 4, 3, 6
+SYMBOLS, KEPT, SILENCE = 4, 3, 4
 
 
 def copy_memory(generator: Generator, count: int) -> Parts:
@@ -146,7 +147,7 @@ def copy_memory(generator: Generator, count: int) -> Parts:
 
 # Adding: two numbers of many are marked, and their sum is asked for
 
-ADDED_OVER = 12
+ADDED_OVER = 10
 VARIANCE = 1 / 6
 """Of the sum of two independent numbers, uniform between 0 and 1: 1/12 + 1/12. It is the mean
 square of an answer that is always 1."""

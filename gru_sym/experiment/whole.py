@@ -35,10 +35,11 @@ class Whole:
 
     def plan(self) -> list[Row]:
         """The settings as rows of a record, and the sizes that the budgets give."""
-        settings = [
-            {"table": "plan", "of": of, "settings": json.dumps(asdict(getattr(self, of)))}
-            for of in ("doubling", "capacity", "comparison")
-        ]
+        settings = []
+        for of in ("doubling", "capacity", "comparison"):
+            chosen = asdict(getattr(self, of))
+            del chosen["device"]  # the record says it by itself
+            settings.append({"table": "plan", "of": of, "settings": json.dumps(chosen)})
         return [*settings, *({"table": "sizes", **row} for row in self.comparison.sizes())]
 
     def on(self, device: str) -> Whole:
