@@ -136,7 +136,7 @@ def descent(
 
 def _clipping(gradients: Sequence[Tensor], clip: float | None) -> Tensor:
     """What each layer's gradients are multiplied by, as torch.nn.utils.clip_grad_norm_ does it."""
-    squares = torch.stack([gradient.square().reshape(len(gradient), -1).sum(1) for gradient in gradients])
+    squares = torch.stack([g.square().reshape(len(g), -1).sum(1) for g in gradients])
     if clip is None:
         return torch.ones_like(squares[0])
     return (clip / (squares.sum(0).sqrt() + 1e-6)).clamp(max=1.0)
