@@ -129,6 +129,20 @@ def comparison_table(record: Record, task: str, budget: int, by: str = "stored")
     return Table(("cell", "n", "stored", "effective", "mean score", "minus the LSTM's"), rows)
 
 
+def outcome_table(record: Record, by: str = "stored") -> Table:
+    """For every cell and budget that was run, whether it was told to be better than the LSTM."""
+    every = [c for c in compared(record) if c.other == LSTM and c.by == by]
+    columns = list(dict.fromkeys((c.task, c.budget) for c in every))
+    words = {1: "better", -1: "worse", 0: "·"}
+    found = {(c.cell, c.task, c.budget): words[c.difference.side] for c in every}
+    rows = [
+        (CELLS[name], *(found.get((name, *column), "not recorded") for column in columns))
+        for name in CELLS
+        if name != LSTM and any(c.cell == name for c in every)
+    ]
+    return Table(("", *(f"{task}, {budget}" for task, budget in columns)), rows)
+
+
 def in_words(difference: Interval) -> str:
     """The interval if it is told, and else that it is not."""
     if not difference.side:

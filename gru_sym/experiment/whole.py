@@ -113,6 +113,21 @@ def go_on(
     return record
 
 
+def missing(record: Record, whole: Whole = FULL) -> dict[str, str]:
+    """Tasks of which not every unit was run, with how many were.
+
+    >>> missing(Record("2026-01-01", "cpu", "none", {}, None), MINIATURE)
+    {'rows': '0 of 3'}
+    """
+    waiting, found = set(left(record, whole.units())), {}
+    for task in whole.comparison.tasks:
+        own = [name for name in whole.comparison.units() if name.startswith(f"{task}, ")]
+        done = sum(name not in waiting for name in own)
+        if done < len(own):
+            found[task] = f"{done} of {len(own)}"
+    return found
+
+
 def results(record: Record) -> list[Row]:
     """What a record says beside its date and its times."""
     return [row for row in record.rows if row["table"] != "work"]
