@@ -64,7 +64,7 @@ def large() -> None:
 
 
 def grid() -> None:
-    """The whole catalogue over 1 <= m, n <= 6; p = 2 where there is one."""
+    """The whole catalogue over 1 <= m, n <= 6; other sizes are 2, or 1 where m or n is."""
     proved.cache_clear()
     start = time.perf_counter()
     certified = 0
