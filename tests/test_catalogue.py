@@ -71,6 +71,7 @@ FORMULAS = {
     "lstm.cifg_peephole": 3 * block + 2 * n,
     "lstm.fgr": 4 * block + 3 * n + 9 * n**2,
     "lstm.mogrifier": 4 * block + 2 * n * m,
+    "lstm.multiplicative": 5 * (n**2 + n * m) + 4 * n,
     "lstm.no_biases": 4 * block - 4 * n,
     "lstm.slim_1": 4 * block - 3 * n * m,
     "lstm.slim_2": 4 * block - 3 * (n * m + n),
@@ -83,6 +84,8 @@ FORMULAS = {
     "rnn.cornn": block + n**2,
     "rnn.fastrnn": block + 2,
     "rnn.lem": 4 * block,
+    "rnn.multiplicative": 2 * (n**2 + n * m) + n,
+    "rnn.scrn": n**2 + n * m + k * m + n * k,
     "rnn.rhn": 2 * block + 2 * (n**2 + n),  # the second layer does not see the input
     "rnn.unicornn": n * m + 3 * n,
 }
@@ -101,6 +104,7 @@ def test_formula(name):
 PRINTED = [
     # What papers and programs print, with the sizes at which they do: no figure of ours.
     ("minimal.fastgrnn", {"m": 16, "n": 32}, 1_932 - 330),  # EdgeML on USPS, less 32 -> 10 linear
+    ("lstm.multiplicative", {"m": 64, "n": 4096}, 85_213_184),  # the sentiment neuron's arrays
     ("gru.dey_salem", {"m": 1, "n": 1}, 9),  # EXAMM's nodes are cells of one unit
     ("minimal.mgu", {"m": 1, "n": 1}, 6),
     ("minimal.ugrnn", {"m": 1, "n": 1}, 6),
@@ -176,7 +180,7 @@ def test_unknown_ids_suggest_the_nearest():
         ("gru.dey_salem_4", "there are gru.answer, "),
         (
             "rnn.keras",
-            "rnn.pytorch, rnn.rhn, rnn.unicornn, and of keras gru.keras",
+            "rnn.rhn, rnn.scrn, rnn.unicornn, and of keras gru.keras",
         ),
         ("crnn.pytorch", "of pytorch there are gru.pytorch, lstm.pytorch, rnn.pytorch"),
         ("keras", "of keras there are gru.keras, gru.keras_"),

@@ -25,13 +25,19 @@ CATALOGUE = {
     "gru.dey_salem_3": n,
     "lstm.pytorch": 4 * n,
     "lstm.projected": 4 * n,
+    "lstm.multiplicative": 2 * n,
     "minimal.fastgrnn_low_rank": k**2 + r**2,
     "lstm.onnx": 4 * n,
+    "rnn.multiplicative": 2 * n,
     "rnn.pytorch": n,
 }
 """Worked out by hand; the others have none."""
 
-CONDITIONS = {"minimal.fastgrnn_low_rank": "k is at most Min(m, n), r is at most n"}
+CONDITIONS = {
+    "lstm.multiplicative": "m is at least 2",
+    "minimal.fastgrnn_low_rank": "k is at most Min(m, n), r is at most n",
+    "rnn.multiplicative": "m is at least 2",
+}
 """The sizes at which that holds, where it does not hold for all."""
 
 

@@ -175,6 +175,16 @@ def expressive(a: Arrays) -> np.ndarray:
     return a["h"] + sigma(u["2"] + a["W_2"] @ a["h"]) * (tanh(u["y"] + a["W_y"] @ new) - a["h"])
 
 
+def multiplied(a: Arrays, kernel: str, recurrent: str) -> Arrays:
+    """The same with the product of input and state in the place of the state."""
+    return a | {"h": (a[kernel] @ a["x"]) * (a[recurrent] @ a["h"])}
+
+
+def constrained(a: Arrays) -> np.ndarray:
+    slow = a["s"] + 0.05 * (a["B"] @ a["x"] - a["s"])
+    return sigma(affine(a, "A", "R") + a["P"] @ slow)
+
+
 def undamped(a: Arrays) -> np.ndarray:
     d = 0.1 * sigma(a["a"])
     force = tanh(a["V"] @ a["x"] + a["u"] * a["h"] + a["b"])
@@ -343,6 +353,10 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
     "lstm.cifg_peephole": lambda a: greff(a, "CIFG"),
     "lstm.fgr": fully_recurrent,
     "lstm.mogrifier": mogrified,
+    "lstm.multiplicative": lambda a: lstm(
+        *(affine(multiplied(a, "W_mx", "W_mh"), f"W_{k}x", f"W_{k}m", f"b_{k}") for k in "ifuo"),
+        a,
+    ),
     "lstm.no_biases": lambda a: lstm(*(affine(a, f"W_i{k}", f"W_h{k}") for k in "ifgo"), a),
     "lstm.slim_1": lambda a: slim(a, lambda k: a[f"U_{k}"] @ a["h"] + a[f"b_{k}"]),
     "lstm.slim_2": lambda a: slim(a, lambda k: a[f"U_{k}"] @ a["h"]),
@@ -357,6 +371,10 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
         sigma(a["alpha"]) * tanh(affine(a, "W", "U", "b")) + sigma(a["beta"]) * a["h"]
     ),
     "rnn.lem": expressive,
+    "rnn.multiplicative": lambda a: tanh(
+        affine(multiplied(a, "W_wx", "W_wh"), "W_hx", "W_hw", "b")
+    ),
+    "rnn.scrn": constrained,
     "rnn.rhn": highway,
     "rnn.unicornn": undamped,
 }

@@ -30,16 +30,21 @@ have as many directions as D has entries, show that it is no more. Sizes below B
 of values; at each of them the theorem is applied to the other sizes, with this one held fixed. What
 it then needs is a grid of exact ranks at small sizes. Products of kernels are treated through
 `lowrank`: from B on, the small part of a product of rank k is any matrix, if k is large enough.
+Three kernels around an elementwise product are treated through `tensors`, and next states that
+others read may be data of their own (`observed`). Where it is at some sizes alone that not every
+choice of pieces occurs, the theorem is applied from one unit more on, and says so.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice, product
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 from math import prod
 
+import sympy as sp
+
+from gru_sym.certificates.conditions import Condition
 from gru_sym.certificates.exact_rank import Search
 from gru_sym.certificates.families import FalseFamily
 from gru_sym.certificates.finding import Redundancy
@@ -47,7 +52,10 @@ from gru_sym.certificates.fixing import Rule, entries, rules
 from gru_sym.certificates.locality import locality, rows_vanish, sums_poles
 from gru_sym.certificates.lowrank import multiplied_out
 from gru_sym.certificates.moves import MixingFamily
+from gru_sym.certificates.observed import systems_with_observed
+from gru_sym.certificates.small_sizes import base_sizes, grid, inner_sizes
 from gru_sym.certificates.system import System
+from gru_sym.certificates.tensors import Tensor, bilinear, tensors
 
 MAX_GRID = 40
 MAX_CHOICES = 24
@@ -62,10 +70,16 @@ class Verdict:
     ----------
     scope : how it was shown; empty if it was not.
     reason : which hypothesis fails, if one does.
+    conditions : what the sizes must fulfil beside, all of them.
     """
 
     scope: str = ""
     reason: str = ""
+    conditions: tuple[Condition, ...] = ()
+
+    def holds(self, sizes: Mapping[str, int]) -> bool:
+        """Whether it is shown at these sizes."""
+        return bool(self.scope) and all(each.holds(sizes) for each in self.conditions)
 
 
 def proved_for_all_sizes(found: Redundancy) -> Verdict:
@@ -76,7 +90,16 @@ def proved_for_all_sizes(found: Redundancy) -> Verdict:
     >>> proved_for_all_sizes(redundancy(cell("gru.pytorch"))).scope
     'all sizes, from exact ranks at m = 1, n = 1; m = 1, n = 2'
     """
-    system = System.of(found.cell)
+    verdict = _proved(found, System.of(found.cell))
+    for system in systems_with_observed(found.cell) if not verdict.scope else ():
+        other = _proved(found, system)
+        if other.scope:
+            return other
+    return verdict
+
+
+def _proved(found: Redundancy, system: System) -> Verdict:
+    """The same of one system that has the null vectors of the cell."""
     families = [f for f in found.families if not isinstance(f, MixingFamily)]
     mixings = [f for f in found.families if isinstance(f, MixingFamily)]
     if mixings:
@@ -88,8 +111,14 @@ def proved_for_all_sizes(found: Redundancy) -> Verdict:
         system = multiplied
     if sums_poles(system):
         return Verdict(reason="a mean, or a sum of quotients or roots, runs over all units")
-    how = locality(system)
-    if not how.local:
+    found_tensors = tensors(system, families)
+    conditions = [tensor.conditions(system) for tensor in found_tensors]
+    if None in conditions:
+        return Verdict(reason="its tensors have sizes for which this theorem has no proof")
+    kernels = frozenset().union(*(tensor.kernels for tensor in found_tensors))
+    families = [f for f in families if not kernels & {*f.parameters}]
+    how = locality(bilinear(system, found_tensors) if found_tensors else system)
+    if not how.local or (how.functions and found_tensors):
         return Verdict(
             reason="a matrix product runs over units that cannot be switched off one by one"
         )
@@ -97,32 +126,61 @@ def proved_for_all_sizes(found: Redundancy) -> Verdict:
         return Verdict(reason="an argument of a function varies at units without parameters")
     verdict = Verdict()
     for rule in islice(rules(families, system), MAX_CHOICES):
-        verdict = _on_grid(system, rule)
+        verdict = _on_grid(system, rule, found_tensors)
         if verdict.scope:
             break
-    return verdict
+    needed = (*chain.from_iterable(filter(None, conditions)), *verdict.conditions)
+    return replace(verdict, conditions=tuple(dict.fromkeys(needed)))
 
 
-def _on_grid(system: System, rule: Rule) -> Verdict:
+def _on_grid(system: System, rule: Rule, found_tensors: Sequence[Tensor]) -> Verdict:
     """The theorem with one choice of D: its ranks, from the largest sizes down."""
-    base = base_sizes(system, rule)
+    base = base_sizes(system, rule, found_tensors)
     if prod(base.values()) > MAX_GRID:
         return Verdict(reason="it has too many sizes")
-    grid = [dict(zip(base, sizes, strict=True)) for sizes in _grid(base)]
-    for sizes in reversed(grid):
-        if reason := failing(system, rule, sizes):
+    inner = inner_sizes(system, found_tensors, base)
+    conditions = [Condition(((sp.Symbol(k), sp.Integer(v)),)) for k, v in inner.items() if v > 1]
+    tried = []
+    for sizes in reversed([dict(zip(base, each, strict=True)) for each in grid(base)]):
+        reason = failing(system, rule, sizes | inner, found_tensors)
+        if reason == PIECES:  # perhaps not so for one unit more, or nowhere else
+            larger = {k: v + (v == base[k]) for k, v in sizes.items()}
+            more = [] if larger == sizes else [larger | inner]
+            if not any(failing(system, rule, each, found_tensors) for each in more):
+                conditions.append(_beyond(sizes))
+                tried += more
+                continue
+        if reason:
             return Verdict(reason=reason)
+        tried.append(sizes | inner)
     if not base:
         return Verdict("its one size, by exact rank")
-    return Verdict(f"all sizes, from exact ranks at {'; '.join(map(_listed, grid))}")
+    listed = "; ".join(map(_listed, reversed(tried)))
+    return Verdict(f"all sizes, from exact ranks at {listed}", conditions=tuple(conditions))
 
 
-def failing(system: System, rule: Rule, sizes: Mapping[str, int]) -> str:
-    """Why parameters outside D are not shown to be independent at these sizes; empty if so."""
+def _beyond(sizes: Mapping[str, int]) -> Condition:
+    """That some size is larger than here."""
+    return Condition(tuple((sp.Symbol(k), sp.Integer(v + 1)) for k, v in sizes.items()))
+
+
+PIECES = "the pieces of its functions are known at some parameters only"
+
+
+def failing(
+    system: System, rule: Rule, sizes: Mapping[str, int], found_tensors: Sequence[Tensor] = ()
+) -> str:
+    """Why parameters outside D are not shown to be independent at these sizes; empty if so.
+
+    Kernels of a tensor count as the entries of that tensor.
+    """
     search = Search(system, sizes)
     fixed = frozenset(entries(rule, system.shapes, search.size))
     rank, rest = search.without(fixed)
     free = len(search.columns) - len(fixed)
+    for tensor in found_tensors:
+        free -= sum(name in tensor.kernels for name, _, _ in search.columns)
+        free += sum(prod(map(search.size, each)) for each in tensor.sides(system))
     if not rank.proved:
         return rank.reason
     if rank.rank > free:
@@ -133,47 +191,9 @@ def failing(system: System, rule: Rule, sizes: Mapping[str, int]) -> str:
     if rest < free:
         return f"no family explains all that is redundant at {_listed(sizes)}"
     if not rank.everywhere:
-        return "the pieces of its functions are known at some parameters only"
+        return PIECES
     return ""
 
 
 def _listed(sizes: Mapping[str, int]) -> str:
     return ", ".join(f"{name} = {value}" for name, value in sizes.items())
-
-
-def base_sizes(system: System, rule: Rule = ()) -> dict[str, int]:
-    """B: how often each size symbol occurs in the shape of one parameter, and at least once.
-
-    >>> from gru_sym import cell
-    >>> base_sizes(System.of(cell("gru.pytorch")))
-    {'m': 1, 'n': 2}
-    """
-    given = (*system.data, *system.parameters, *system.constants)
-    used = [size for name in given for size in system.shapes[name]]
-    most = dict.fromkeys((size for size in used if isinstance(size, str)), 1)
-    for name in system.parameters:
-        for size, times in Counter(system.shapes[name]).items():
-            if isinstance(size, str):
-                most[size] = max(most[size], times)
-    for fixed in rule:
-        for size in fixed.anchors(system.shapes):
-            most[size] += 1
-    inner = {f.inner for f in system.factors.values() if isinstance(f.inner, str)}
-    return dict(sorted((most | {size: _generic(system, size, most) for size in inner}).items()))
-
-
-def _generic(system: System, inner: str, most: Mapping[str, int]) -> int:
-    """The inner size from which on all small parts of products of kernels are any matrices."""
-    rows: dict[str, int] = {}
-    columns: dict[str, int] = {}
-    for name, factors in system.factors.items():
-        if factors.inner == inner:
-            above, below = (
-                most.get(s, 1) if isinstance(s, str) else s for s in system.shapes[name]
-            )
-            rows[factors.left], columns[factors.right] = above, below
-    return min(sum(rows.values()), sum(columns.values()))
-
-
-def _grid(base: Mapping[str, int]) -> Iterator[tuple[int, ...]]:
-    return product(*(range(1, most + 1) for most in base.values()))

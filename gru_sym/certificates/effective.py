@@ -10,6 +10,7 @@ import sympy as sp
 
 from gru_sym.cells import Cell, SizeValue
 from gru_sym.certificates.all_sizes import Verdict, proved_for_all_sizes
+from gru_sym.certificates.conditions import Condition
 from gru_sym.certificates.exact_rank import exact_rank
 from gru_sym.certificates.families import FalseFamily
 from gru_sym.certificates.finding import Redundancy, redundancy
@@ -30,6 +31,7 @@ class EffectiveCount:
     scope : for which sizes this is proved, and how; if it is not certified, what is missing.
     redundancy : the families that explain what is redundant.
     condition : what the sizes must fulfil for a formula; empty if it holds for all.
+    conditions : those of them that the theorem for all sizes has.
     """
 
     stored: SizeValue
@@ -38,6 +40,7 @@ class EffectiveCount:
     scope: str
     redundancy: Redundancy
     condition: str = ""
+    conditions: tuple[Condition, ...] = ()
 
     def __post_init__(self) -> None:
         numbers = [v for v in (0, self.lower, self.upper, self.stored) if isinstance(v, int)]
@@ -46,6 +49,10 @@ class EffectiveCount:
                 f"the bounds {self.lower} and {self.upper} of {self.stored} parameters contradict "
                 "each other"
             )
+
+    def holds(self, **sizes: int) -> bool:
+        """Whether a formula holds at these sizes."""
+        return self.redundancy.holds(**sizes) and all(c.holds(sizes) for c in self.conditions)
 
     @property
     def certified(self) -> bool:
@@ -116,10 +123,12 @@ def effective_count(cell: Cell | Layer, **options: Any) -> EffectiveCount:
             raise ValueError(f"{name} is an option of a layer; a cell is seen at one step")
     found, verdict = found_and_proved(cell)
     stored, redundant = cell.count(**options), found.count(**options)
-    if verdict.scope:
+    if verdict.holds(options) if isinstance(stored, int) else verdict.scope:
         upper = stored - redundant if isinstance(stored, int) else sp.expand(stored - redundant)
-        condition = "" if isinstance(stored, int) else found.condition
-        return EffectiveCount(stored, upper, upper, verdict.scope, found, condition)
+        needed = filter(None, (found.condition, *map(str, verdict.conditions)))
+        condition = "" if isinstance(stored, int) else ", ".join(dict.fromkeys(needed))
+        conditions = verdict.conditions
+        return EffectiveCount(stored, upper, upper, verdict.scope, found, condition, conditions)
     if isinstance(stored, int):
         return _at(cell, found, options)
     most = sp.expand(stored - found.exact)

@@ -52,6 +52,7 @@ import sympy as sp
 
 from gru_sym.algebra import size_expression
 from gru_sym.cells import Cell
+from gru_sym.certificates.conditions import Condition
 from gru_sym.certificates.effective import EffectiveCount, effective_count, found_and_proved
 from gru_sym.certificates.families import FalseFamily
 from gru_sym.certificates.finding import Redundancy
@@ -187,14 +188,16 @@ def _proved(
     conditions = filter(None, (count.condition, _conditions(bounds, sizes)))
     if sizes:
         count = effective_count(theorem.cell, **sizes)
+        if not count.certified:
+            return count.scope
     sets = 1 if layer.share_directions else layer.directions
     effective = sp.expand(sets * count.effective + _trained(layer).subs(sizes))
     effective = int(effective) if effective.is_Integer else effective
     scope = f"{count.scope}; a layer loses what its cell loses, from {theorem.steps} steps on"
-    found = found_and_proved(layer.cell)[0]
-    stored = layer.count(**sizes)
+    stored, found = layer.count(**sizes), found_and_proved(layer.cell)[0]
     condition = "" if isinstance(stored, int) else ", ".join(conditions)
-    return EffectiveCount(stored, effective, effective, scope, found, condition)
+    own = (*count.conditions, *(Condition((bound[::-1],)) for bound in bounds))
+    return EffectiveCount(stored, effective, effective, scope, found, condition, own)
 
 
 def _in_all_copies(layer: Layer, formula: sp.Expr) -> sp.Expr:

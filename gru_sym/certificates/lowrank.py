@@ -8,14 +8,13 @@ generic M of rank k, then what is redundant in A and B is the fibre, and nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from gru_sym.certificates.symmetry import Mixing
 from gru_sym.certificates.system import Factors, System
 from gru_sym.language.shapes import Shape
 from gru_sym.normal.application import apply
 from gru_sym.normal.polynomials import (
-    Factor,
     Function,
     Polynomial,
     Product,
@@ -53,6 +52,43 @@ def multiplied_out(system: System, mixings: Iterable[Mixing]) -> System | None:
     return System(states, shapes, system.data, (*kept, *made), made, system.constants)
 
 
+def exchanged_products(
+    polynomial: Polynomial,
+    names: frozenset[str],
+    put: Callable[[Product], Polynomial | None],
+) -> Polynomial:
+    """A polynomial in which something else stands for matrix products with any of these names.
+
+    `put` says what; where it says None, the product stays, and what is inside of it is looked at.
+    """
+    if not polynomial.names & names:
+        return polynomial
+    return Polynomial.collect(
+        pair
+        for term, number in polynomial.terms
+        for pair in _exchanged(term, names, put).scaled(number).terms
+    )
+
+
+def _exchanged(
+    term: Term, names: frozenset[str], put: Callable[[Product], Polynomial | None]
+) -> Polynomial:
+    result = Polynomial.number(1)
+    for factor, exponent in term:
+        match factor:
+            case Function(function=function, argument=argument) if factor.names & names:
+                new = apply(function, exchanged_products(argument, names, put))
+            case Product(left=left, right=right, inner=inner, scalar=scalar) if (
+                factor.names & names
+            ):
+                sides = _exchanged(left, names, put), _exchanged(right, names, put)
+                new = put(factor) or matrix_product(*sides, inner, scalar)
+            case _:
+                new = Polynomial.term(factor)
+        result = result * new**exponent
+    return result
+
+
 class _Rewriter:
     """Puts one symbol for each product of two mixed matrices."""
 
@@ -65,41 +101,17 @@ class _Rewriter:
 
     def polynomial(self, polynomial: Polynomial) -> Polynomial:
         """A polynomial in the products."""
-        if not polynomial.names & self.mixed:
-            return polynomial
-        return Polynomial.collect(
-            pair
-            for term, number in polynomial.terms
-            for pair in self._term(term).scaled(number).terms
-        )
+        return exchanged_products(polynomial, self.mixed, self._product)
 
-    def _term(self, term: Term) -> Polynomial:
-        result = Polynomial.number(1)
-        for factor, exponent in term:
-            if not factor.names & self.mixed:
-                result = result * Polynomial.of(frozenset([(factor, exponent)]))
-                continue
-            result = result * self._factor(factor) ** exponent
-        return result
-
-    def _factor(self, factor: Factor) -> Polynomial:
-        match factor:
-            case Function(function=function, argument=argument):
-                return apply(function, self.polynomial(argument))
-            case Product(left=left, right=right, inner=inner, scalar=scalar):
-                return self._product(factor, left, right) or matrix_product(
-                    self._term(left), self._term(right), inner, scalar
-                )
-        return Polynomial.term(factor)
-
-    def _product(self, whole: Product, left: Term, right: Term) -> Polynomial | None:
+    def _product(self, whole: Product) -> Polynomial | None:
         """`A @ (B @ v)` as one product, or `A @ b` as one vector."""
-        match tuple(left), tuple(right):
+        match tuple(whole.left), tuple(whole.right):
             case ((Symbol(a), 1),), ((Product(second, vector, inner), 1),):
                 match tuple(second):
                     case ((Symbol(b), 1),) if f"{a} {b}" in self.wanted:
-                        kernel = self._made(a, b)
-                        return matrix_product(kernel, self._term(vector), inner, whole.scalar)
+                        kernel, inside = self._made(a, b), Polynomial.of(vector)
+                        inside = self.polynomial(inside)
+                        return matrix_product(kernel, inside, inner, whole.scalar)
             case ((Symbol(a), 1),), ((Symbol(b), 1),) if f"{a} {b}" in self.wanted:
                 return self._made(a, b)
         return None
