@@ -68,10 +68,8 @@ from gru_sym.normal.form import normal_form
 
 MAX_UNROLLED = 600
 """The most stored parameters for which a layer is unrolled."""
-
 MAX_LEVELS = 3
 """The highest stack that is written as one cell."""
-
 MAX_STATES = 4
 """The most states of a stack for which the theorem is tried."""
 
@@ -111,10 +109,8 @@ def layer_count(
     if isinstance(proved, str):
         return at_sizes or _bound(layer, steps, sizes, proved)
     if at_sizes is not None and at_sizes.lower and at_sizes.lower != proved.lower:
-        raise FalseFamily(
-            f"the layer of {layer.cell.name} has the rank {at_sizes.lower}, but the theorem says "
-            f"{proved.lower}"
-        )
+        ranks = f"the rank {at_sizes.lower}, but the theorem says {proved.lower}"
+        raise FalseFamily(f"the layer of {layer.cell.name} has {ranks}")
     return proved
 
 
