@@ -35,12 +35,14 @@ if TYPE_CHECKING:
     from gru_sym.layers import Layer
     from gru_sym.libraries.pytorch_merging import merge_biases
     from gru_sym.lookup import UnknownCell, catalogue, cell
+    from gru_sym.models.model import Model
 
 __all__ = [
     "CannotConvert",
     "Cell",
     "CellError",
     "Layer",
+    "Model",
     "Parameter",
     "UnknownCell",
     "budget",
@@ -66,6 +68,7 @@ _LATER = {
     "Cell": "gru_sym.cells",
     "CellError": "gru_sym.language.errors",
     "Layer": "gru_sym.layers",
+    "Model": "gru_sym.models.model",
     "Parameter": "gru_sym.cells",
     "UnknownCell": "gru_sym.lookup",
     "budget": "gru_sym.budgets",

@@ -17,7 +17,9 @@ from gru_sym.cells import Cell, evaluate
 from gru_sym.certificates.effective import effective_count
 from gru_sym.costs import cost
 from gru_sym.layers import Layer
+from gru_sym.models.model import Model
 
+Whole = Cell | Layer | Model
 By = Literal["stored", "effective", "multiply-adds"]
 UNITS: dict[By, str] = {
     "stored": "parameters",
@@ -59,7 +61,7 @@ class Budget:
         )
 
 
-def budget(whole: Cell | Layer, /, parameters: int, by: By = "stored", **sizes: int) -> Budget:
+def budget(whole: Whole, /, parameters: int, by: By = "stored", **sizes: int) -> Budget:
     """The largest hidden size n with at most so many parameters.
 
     >>> from gru_sym import Layer, cell
@@ -70,13 +72,17 @@ def budget(whole: Cell | Layer, /, parameters: int, by: By = "stored", **sizes: 
     12
     >>> budget(Layer(cell("gru.pytorch"), 2), parameters=100_000, m=28).n
     100
+    >>> from gru_sym import Model
+    >>> print(budget(Model("embedding V x 128; gru.keras n both; dense V"), 10**7, V=10_000))
+    n = 377: 9976834 parameters
+    n = 378: 10002144 parameters, more than 10000000
     >>> print(budget(cell("gru.pytorch"), parameters=100_000, by="multiply-adds", m=28))
     n = 169: 99879 multiply-adds a step
     n = 170: 100980 multiply-adds a step, more than 100000
 
     Parameters
     ----------
-    whole : a cell or a layer.
+    whole : a cell, a layer, or a model with a letter for a size.
     parameters : the budget, a positive integer of any length.
     by : "stored", all parameters; "effective", those that count (`effective_count`); or
         "multiply-adds" of the matrix products for one step of one sequence (`cost`), which then are
@@ -91,7 +97,7 @@ def budget(whole: Cell | Layer, /, parameters: int, by: By = "stored", **sizes: 
     """
     if isinstance(parameters, bool) or not hasattr(parameters, "__index__") or parameters < 1:
         raise ValueError(f"parameters must be a positive integer, not {parameters!r}")
-    parameters, name = operator.index(parameters), _cell(whole).name
+    parameters, name = operator.index(parameters), whole.name
     sizes = _numbers(whole, sizes)
     size = _sought(whole, sizes)
     count = _counting(_formula(whole, sizes, by), size, name)
@@ -109,7 +115,7 @@ def budget(whole: Cell | Layer, /, parameters: int, by: By = "stored", **sizes: 
     return Budget(size, fits, count(fits), too_large, count(too_large), parameters, sizes, by)
 
 
-def match(whole: Cell | Layer, other: Cell | Layer, /, by: By = "stored", **sizes: int) -> Budget:
+def match(whole: Whole, other: Whole, /, by: By = "stored", **sizes: int) -> Budget:
     """The largest n at which one cell has at most as many parameters as another.
 
     >>> from gru_sym import cell
@@ -137,32 +143,28 @@ def match(whole: Cell | Layer, other: Cell | Layer, /, by: By = "stored", **size
     theirs = {name: size for name, size in sizes.items() if name in other.size_names}
     ours = {name: size for name, size in sizes.items() if name in whole.size_names and name != "n"}
     for name in sizes.keys() - {*theirs, *ours}:
-        raise ValueError(f"neither {_cell(whole).name} nor {_cell(other).name} has a size {name}")
+        raise ValueError(f"neither {whole.name} nor {other.name} has a size {name}")
     for name in other.size_names:
         if name not in theirs:
-            raise ValueError(f"{_cell(other).name} also needs the size {name}")
+            raise ValueError(f"{other.name} also needs the size {name}")
     number = _formula(other, _numbers(other, theirs), by)
     return budget(whole, int(number), by, **ours)
 
 
-def _cell(whole: Cell | Layer) -> Cell:
-    return whole.cell if isinstance(whole, Layer) else whole
-
-
-def _numbers(whole: Cell | Layer, sizes: Mapping[str, int]) -> dict[str, int]:
+def _numbers(whole: Whole, sizes: Mapping[str, int]) -> dict[str, int]:
     """The sizes given, each checked to be a size of this one and a positive integer."""
     numbers = {}
     for size, value in sizes.items():
-        number = evaluate(sp.Symbol(size), {size: value}, whole.size_names, _cell(whole).name)
+        number = evaluate(sp.Symbol(size), {size: value}, whole.size_names, whole.name)
         if not isinstance(number, int):
             raise ValueError(f"{size} must be a positive integer, not {value!r}")
         numbers[size] = number
     return numbers
 
 
-def _sought(whole: Cell | Layer, sizes: Mapping[str, int]) -> str:
+def _sought(whole: Whole, sizes: Mapping[str, int]) -> str:
     """The name of the size that is sought: n, or the only one that is not given."""
-    name = _cell(whole).name
+    name = whole.name
     left = [size for size in whole.size_names if size not in sizes]
     if not left:
         raise ValueError(f"{name} has no size that is left to choose")
@@ -175,7 +177,7 @@ def _sought(whole: Cell | Layer, sizes: Mapping[str, int]) -> str:
     return sought
 
 
-def _formula(whole: Cell | Layer, sizes: Mapping[str, int], by: By) -> sp.Expr:
+def _formula(whole: Whole, sizes: Mapping[str, int], by: By) -> sp.Expr:
     """The count in the symbols that are left."""
     if isinstance(whole, Layer):
         whole, sizes = whole.with_height(sizes)
@@ -187,7 +189,11 @@ def _formula(whole: Cell | Layer, sizes: Mapping[str, int], by: By) -> sp.Expr:
         return sp.sympify(work.sequence.multiply_adds + work.loop.multiply_adds)
     if by != "effective":
         raise ValueError(f"what is counted is one of {', '.join(UNITS)}, not {by!r}")
-    found, name = effective_count(whole), _cell(whole).name
+    if isinstance(whole, Model):
+        raise ValueError(
+            f"how many parameters of {whole.name} are effective is not known as a whole"
+        )
+    found, name = effective_count(whole), whole.name
     if not found.certified or found.condition:
         why = f"its formula has a condition, {found.condition}" if found.certified else found.scope
         raise ValueError(

@@ -1,4 +1,4 @@
-"""`cost`: the work and the memory of a cell or a layer over a sequence, from its equations.
+"""`cost`: the work and the memory of a cell, a layer or a model, from the equations.
 
 One multiply-add is one multiplication and one addition: **FLOPs are two a multiply-add**. What is
 counted is the generated PyTorch code (`gru_sym.source`), which computes `W @ x` for all steps at
@@ -18,6 +18,8 @@ from gru_sym.algebra import size_expression
 from gru_sym.cells import Cell, SizeValue, evaluate
 from gru_sym.functions import MEAN
 from gru_sym.layers import Layer
+from gru_sym.models.model import Model
+from gru_sym.models.reading import Part
 from gru_sym.operations import (
     ADDITION,
     DIVISION,
@@ -100,12 +102,15 @@ class Cost:
         """Numbers that an optimiser keeps beside the parameters and their gradients."""
         return {name: each * self.parameters for name, each in OPTIMISER.items()}
 
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
     def map(self, change: Any) -> Cost:
         """The cost with every formula changed."""
         return Cost(*(_changed(getattr(self, part.name), change) for part in fields(self)))
 
 
-def cost(whole: Cell | Layer, /, **sizes: SizeValue) -> Cost:
+def cost(whole: Cell | Layer | Model, /, **sizes: SizeValue) -> Cost:
     """Work and memory over T steps of B sequences, in symbols, or in numbers where sizes are given.
 
     >>> from gru_sym import cell
@@ -122,50 +127,92 @@ def cost(whole: Cell | Layer, /, **sizes: SizeValue) -> Cost:
     {'sigmoid': 2*B*T*n, 'tanh': B*T*n}
     >>> cost(Layer(cell("lstm.keras"), 2, bidirectional=True), m=8, n=16, T=1, B=1).flops
     18432
+    >>> cost(Model("input 28; gru.keras n; last; dense 10")).total.multiply_adds
+    3*B*T*n**2 + 84*B*T*n + 10*B*n
 
     Parameters
     ----------
-    whole : a cell or a layer.
+    whole : a cell, a layer or a model. A model's dense layers are computed at every step, after
+        `last` at one; their activations are in no description, and so in no number. What stands
+        below the first layer is taken to be computed from it, also after another `input`.
     sizes : sizes of it, T (steps) and B (sequences in the batch), positive integers.
 
     Raises
     ------
-    ValueError : for a size that it does not have; for layers that share parameters.
+    ValueError : for a size that it does not have; for a model with a layer whose work is not known.
     CellError : for a matrix that is another one at each step.
     """
-    layer = whole if isinstance(whole, Layer) else Layer(whole)
-    cell = layer.cell
-    if taken := {"T", "B"} & {*layer.size_names}:
-        raise ValueError(f"{min(taken)} names a size of {cell.name}; here it has another meaning")
-    if layer.share_directions or layer.share_layers:
-        raise ValueError("a cost is known of layers that have parameters of their own")
-    layer, sizes = layer.with_height(sizes)
+    whole = Layer(whole) if isinstance(whole, Cell) else whole
+    if taken := {"T", "B"} & {*whole.size_names}:
+        raise ValueError(f"{min(taken)} names a size of {whole.name}; here it has another meaning")
     first_steps = 1 if sizes.get("T") == 1 else None
-    formulas = _layer(layer, first_steps)
-    names = (*layer.size_names, "T", "B")
+    if isinstance(whole, Layer):
+        whole, sizes = whole.with_height(sizes)
+        formulas = _layer(whole, first_steps)
+    else:
+        formulas = _model(whole, first_steps)
+    names, name = (*whole.size_names, "T", "B"), whole.name
+    return formulas.map(lambda formula: evaluate(sp.expand(formula), sizes, names, name))
 
-    def put(formula: Any) -> Any:
-        return evaluate(sp.expand(formula), sizes, names, cell.name)
 
-    return formulas.map(put)
+def _model(model: Model, first_steps: int | None) -> Cost:
+    """The sum over the layers. A gradient flows to what they read, but for the first of them."""
+    nothing = Work(sp.Integer(0), sp.Integer(0), {})
+    total = Cost(nothing, nothing, nothing, *[sp.Integer(0)] * 4)
+    before: Part | None = None
+    for part in model.parts:
+        if part.kind in ("layernorm", "other"):
+            raise ValueError(f"what '{part.text}' costs is not known, so the model's cost is not")
+        if taken := {"T", "B"} & {*part.sizes}:
+            raise ValueError(f"{min(taken)} names a size of '{part.text}'; here it means another")
+        if part.layer:
+            total += _layer(part.layer, first_steps, before is not None).map(part.here)
+        else:
+            total += _plain(part, before)
+        before = part
+    return total
 
 
-def _layer(layer: Layer, first_steps: int | None) -> Cost:
+def _plain(part: Part, before: Part | None) -> Cost:
+    """A dense layer, which keeps what it reads if that is computed; or an embedding: a look-up."""
+    lead, trained = B if part.once else T * B, int(before is not None)
+    reads = part.reads or sp.Integer(0)
+    # One step of a sequence is a view of it, which keeps all of it.
+    kept = reads * (B if before is not None and before.once else T * B)
+    products = lead * reads * part.hands_on
+    return Cost(
+        once=Work(0, 0, {}),
+        sequence=Work(products, lead * part.biases, {}),
+        loop=Work(0, 0, {}),
+        backward=products * (1 + trained),
+        read_per_step=0,
+        kept=kept * trained,
+        parameters=part.count,
+    )
+
+
+def _layer(layer: Layer, first_steps: int | None, input_grad: bool = False) -> Cost:
     """The sum over levels and directions; above the first level the input is another."""
     cell, D = layer.cell, layer.directions
     starts = layer.learn_initial_state
-    total = _cell(cell, False, starts, first_steps).map(lambda formula: D * formula)
-    if D == 2:  # the inputs turned round are copies
-        inputs = sp.Add(*(size_expression(cell.sizes.shapes[name][0]) for name in cell.inputs))
-        total = replace(total, kept=total.kept + T * B * inputs)
+    total = _cell(cell, input_grad, starts, first_steps).map(lambda formula: D * formula)
+    # Inputs turned round are copies; one that is not the model's own is kept as it is, too.
+    x, *further = (size_expression(cell.sizes.shapes[name][0]) for name in cell.inputs)
+    turned = (D - 1) * T * B * sp.Add(*further)
+    total = replace(total, kept=total.kept + (D - 1 + input_grad) * T * B * x + turned)
     if layer.num_layers != 1:
         above = layer.input_above()
         upper = _cell(cell, True, starts, first_steps).map(
             lambda formula: D * sp.sympify(formula).subs(above, simultaneous=True)
         )
-        upper = replace(upper, kept=upper.kept + D * T * B * layer.output_size)
+        upper = replace(upper, kept=upper.kept + D * T * B * layer.output_size + turned)
         more = sp.sympify(layer.num_layers) - 1
-        total = _sum(total, upper.map(lambda formula: more * formula))
+        total += upper.map(lambda formula: more * formula)
+    merging = layer.num_layers * T * B * layer.output_size
+    work = {"concat": 0, "sum": 1, "mul": 1, "ave": 2}[layer.merge] * merging
+    total = replace(total, sequence=total.sequence + Work(0, work, {}))
+    if layer.merge == "mul":  # both factors are kept
+        total = replace(total, kept=total.kept + 2 * merging)
     return replace(total, parameters=layer.count())
 
 
@@ -240,7 +287,3 @@ def _changed(part: Any, change: Any) -> Any:
         return change(part)
     functions = {name: change(value) for name, value in part.functions.items()}
     return Work(change(part.multiply_adds), change(part.elementwise), functions)
-
-
-def _sum(one: Cost, other: Cost) -> Cost:
-    return Cost(*(getattr(one, part.name) + getattr(other, part.name) for part in fields(one)))

@@ -7,13 +7,33 @@ import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import sympy as sp
 
 from gru_sym.algebra import size_expression
 from gru_sym.cells import Cell, Parameter, SizeValue, evaluate
 from gru_sym.language.syntax import INPUT
+
+Merge = Literal["concat", "sum", "ave", "mul"]
+MERGES: dict[Merge, str] = {
+    "concat": "put side by side",
+    "sum": "added",
+    "ave": "averaged",
+    "mul": "multiplied",
+}
+"""What becomes of the outputs of both directions, by Keras' names: only the first widens them."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters of a layer that have one place and one role: their names and their count."""
+
+    level: int
+    direction: int
+    role: str
+    parameters: tuple[str, ...]
+    count: sp.Expr
 
 
 @dataclass(frozen=True)
@@ -31,6 +51,9 @@ class Layer:
     4*m*n + 4*n**2 + 6*n
     >>> Layer(cell("rnn.elman"), num_layers=3, share_layers=True).count()
     m*n + 3*n**2 + 2*n
+    >>> deep_speech = Layer(cell("gru.pytorch"), 7, bidirectional=True, merge="sum")
+    >>> deep_speech.count(m=1312, n=768)
+    52116480
 
     Parameters
     ----------
@@ -38,17 +61,19 @@ class Layer:
         cell; above the first, x is the output of the layer below.
     num_layers : a positive integer, or the name of a symbol for a formula in it.
     bidirectional : a second set of cells reads the sequence backwards; the layers above the first
-        then read both outputs, D n numbers with D = 2.
+        then read both outputs, D n numbers with D = 2, or n if they are merged otherwise.
     learn_initial_state : the state before the first step is trained, for each layer and direction.
     share_directions : both directions use one set of parameters.
     share_layers : all layers with the same shapes use one set: the second to the last, and the
         first too where its input has the size of theirs whatever m and n are.
+    merge : what becomes of the outputs of both directions, after each layer: "concat" (side by
+        side, as in PyTorch), "sum", "ave" or "mul" (Keras' `merge_mode`).
 
     Raises
     ------
-    ValueError : for a number of layers that is not positive, or for more than one layer of a cell
-        whose input cannot have the size of its output, or whose further inputs or constants have
-        the size of x.
+    ValueError : for a number of layers that is not positive, for one direction that is merged, or
+        for more than one layer of a cell whose input cannot have the size of its output, or whose
+        further inputs or constants have the size of x.
     """
 
     cell: Cell
@@ -57,6 +82,7 @@ class Layer:
     learn_initial_state: bool = False
     share_directions: bool = False
     share_layers: bool = False
+    merge: Merge = "concat"
 
     def __post_init__(self) -> None:
         layers = self.num_layers
@@ -64,6 +90,14 @@ class Layer:
             raise TypeError(f"a layer is made of a Cell, not {self.cell!r}")
         if not all(isinstance(flag, bool) for flag in self._flags()):
             raise ValueError("bidirectional and the other options of a layer are True or False")
+        if self.merge not in MERGES:
+            raise ValueError(f"merge is one of {', '.join(MERGES)}, not {self.merge!r}")
+        for given, what in (
+            (self.merge != "concat", f"is {MERGES[self.merge]} with no other"),
+            (self.share_directions, "shares its parameters with no other"),
+        ):
+            if given and not self.bidirectional:
+                raise ValueError(f"a layer of one direction {what}: make it bidirectional")
         if isinstance(layers, sp.Symbol):
             object.__setattr__(self, "num_layers", sp.Symbol(layers.name))
         if hasattr(layers, "__index__") and not isinstance(layers, int):
@@ -102,14 +136,20 @@ class Layer:
         return (self.bidirectional, self.learn_initial_state, *sharing)
 
     @property
+    def name(self) -> str:
+        """The name of the cell."""
+        return self.cell.name
+
+    @property
     def directions(self) -> int:
         """D: 2 if bidirectional, else 1."""
         return 2 if self.bidirectional else 1
 
     @property
     def output_size(self) -> sp.Expr:
-        """The size of what a layer hands on: D times the size of the output state."""
-        return self.directions * size_expression(self.cell.sizes.shapes[self.cell.output][0])
+        """The size of what a layer hands on: D times the size of the output state, or once."""
+        times = self.directions if self.merge == "concat" else 1
+        return times * size_expression(self.cell.sizes.shapes[self.cell.output][0])
 
     @property
     def size_names(self) -> tuple[str, ...]:
@@ -156,6 +196,25 @@ class Layer:
                 for state in self._initial_states()
             ]
         return tuple(found)
+
+    def groups(self) -> tuple[Group, ...]:
+        """The parameters of each level and direction, by their role.
+
+        >>> from gru_sym import cell
+        >>> for group in Layer(cell("rnn.elman"), bidirectional=True).groups()[2:4]:
+        ...     print(group)
+        Group(level=0, direction=0, role='bias', parameters=('b_l0',), count=n)
+        Group(level=0, direction=1, role='input kernel', parameters=('W_l0_reverse',), count=m*n)
+
+        Raises `ValueError` for a number of layers that is a symbol.
+        """
+        found: dict[tuple[int, int, str], list[Parameter]] = {}
+        for p in self.parameters:
+            found.setdefault((p.level, p.direction, p.role), []).append(p)
+        return tuple(
+            Group(*where, tuple(p.name for p in own), sp.expand(sp.Add(*(p.count for p in own))))
+            for where, own in found.items()
+        )
 
     def _placed(self, parameter: Parameter, level: int, direction: int) -> Parameter:
         """A parameter of the cell at its place in the layer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import sympy as sp
@@ -20,6 +21,7 @@ from gru_sym.codegen import generate
 from gru_sym.codegen.stacked import Stack
 from gru_sym.costs import KEEP_RESULT, ON_THE_WAY
 from gru_sym.functions import FUNCTIONS, called
+from gru_sym.layers import MERGES, suffix
 
 T, B, m, n = sp.symbols("T B m n")
 few = st.integers(2, 5)
@@ -141,26 +143,62 @@ def test_memory_kept_to_the_number_and_the_backward_products(name, data, steps):
     assert flops.get_total_flops() == 2 * (found.total.multiply_adds + found.backward)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     name=st.sampled_from(["gru.pytorch", "gru.dey_salem", "lstm.pytorch", "lstm.projected"]),
     layers=st.integers(1, 3),
-    both=st.booleans(),
+    merge=st.sampled_from([None, *MERGES]),
+    trained=st.booleans(),
+    shared=st.tuples(st.booleans(), st.booleans()),
     data=st.data(),
 )
-def test_layers_and_directions(name, layers, both, data):
-    layer = Layer(cell(name), layers, both)
+def test_layers_and_directions(name, layers, merge, trained, shared, data):
+    """Also merged, from trained first states, and with tensors that several cells share."""
+    options = {"bidirectional": merge is not None, "merge": merge or "concat"}
+    sharing = {"share_directions": shared[0] and merge is not None, "share_layers": shared[1]}
+    layer = Layer(cell(name), layers, **options, **sharing, learn_initial_state=trained)
     sizes = sizes_of(layer, data)
     found = cost(layer, **sizes)
-    parameters, x = arrays(layer, sizes, "cpu"), input_of(layer.cell, sizes, "cpu")
-    own = [p.requires_grad_() for p in parameters.values()]
-    stack = Stack(layer, "torch")
+    alone = Layer(cell(name), layers, **options)
+    parameters, x = arrays(alone, sizes, "cpu"), input_of(layer.cell, sizes, "cpu")
+    for p in alone.parameters:
+        level = min(p.level, 1) if shared[1] else p.level
+        direction = 0 if sharing["share_directions"] else p.direction
+        parameters[p.name] = parameters[p.in_cell + suffix(level, direction)]
+    own = [p.requires_grad_() for p in {id(p): p for p in parameters.values()}.values()]
+    stack = Stack(alone, "torch")
+    put = {sp.Symbol(size): number for size, number in sizes.items()}
+    states = [
+        torch.zeros(
+            layers * layer.directions, sizes["B"], int(layer.cell.symbol(s).shape[0].subs(put))
+        ).requires_grad_()
+        for s in stack.routine.states * trained
+    ]
     with FlopCounterMode(display=False) as flops:
-        stack.sequence(parameters, x)
+        outputs, _ = stack.sequence(parameters, x, *states)
     assert found.flops == flops.get_total_flops()
-    assert found.kept == kept_by_autograd(lambda: stack.sequence(parameters, x), [*own, x])
-    symbolic = cost(Layer(cell(name), "L", both), L=layers, **sizes)
-    assert symbolic == found and found.parameters == sum(p.numel() for p in own)
+    assert outputs.shape[-1] == layer.output_size.subs(put)
+    given = [*own, *states, x]
+    assert found.kept == kept_by_autograd(lambda: stack.sequence(parameters, x, *states), given)
+    with FlopCounterMode(display=False) as flops:
+        outputs, last = stack.sequence(parameters, x, *states)
+        (outputs.sum() + sum(a.sum() for a in (last if type(last) is tuple else [last]))).backward()
+    assert flops.get_total_flops() == 2 * (found.total.multiply_adds + found.backward)
+    firsts = sum(state[:, 0].numel() for state in states)
+    assert found.parameters == sum(p.numel() for p in own) + firsts
+    if not layer.share_layers:
+        assert cost(replace(layer, num_layers="L"), L=layers, **sizes) == found
+
+
+@settings(max_examples=10, deadline=None)
+@given(merge=st.sampled_from(sorted(MERGES)), layers=st.integers(1, 2), data=st.data())
+def test_elementwise_work_of_merged_directions(merge, layers, data):
+    layer = Layer(cell("lstm.pytorch"), layers, True, merge=merge)
+    sizes = sizes_of(layer, data)
+    parameters, x = arrays(layer, sizes, "meta"), input_of(layer.cell, sizes, "meta")
+    with Counted() as counted:
+        Stack(layer, "torch").sequence(parameters, x)
+    assert cost(layer, **sizes).total.elementwise == sum(counted.found[f] for f in ELEMENTWISE)
 
 
 @pytest.mark.parametrize(
@@ -205,8 +243,6 @@ def test_every_function_is_known_to_be_kept_somehow():
 def test_what_is_refused():
     with pytest.raises(ValueError, match="T names a size of cell"):
         cost(Cell("c: T\nc' = tanh(W @ x + U @ c)"))
-    with pytest.raises(ValueError, match="parameters of their own"):
-        cost(Layer(cell("gru.pytorch"), 2, share_layers=True))
     with pytest.raises(ValueError, match=r"gru\.pytorch has no size k"):
         cost(cell("gru.pytorch"), k=3)
     with pytest.raises(ValueError, match="T must be a positive integer, not 0"):

@@ -14,7 +14,7 @@ from gru_sym.certificates.conditions import Condition
 from gru_sym.certificates.exact_rank import exact_rank
 from gru_sym.certificates.families import FalseFamily
 from gru_sym.certificates.finding import Redundancy, redundancy
-from gru_sym.layers import Layer
+from gru_sym.layers import MERGES, Layer
 
 MAX_DIRECT = 2_000
 """The most stored parameters for which the Jacobian of a cell of any kind is written down."""
@@ -112,9 +112,15 @@ def effective_count(cell: Cell | Layer, **options: Any) -> EffectiveCount:
 
     Raises
     ------
-    ValueError : for an option that does not apply, and for a cell with too many terms.
+    ValueError : for an option that does not apply, for a cell with too many terms, and for a layer
+        whose directions are added, averaged or multiplied.
     """
     if isinstance(cell, Layer):
+        if cell.merge != "concat":
+            raise ValueError(
+                f"the effective count of {cell.name} in both directions is known where the outputs "
+                f"are put side by side, not where they are {MERGES[cell.merge]}"
+            )
         from gru_sym.certificates.layers import layer_count
 
         return layer_count(cell, **options)

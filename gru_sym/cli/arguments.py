@@ -12,6 +12,18 @@ from typing import Any, NoReturn, TypeAlias
 from gru_sym.language.source import normal
 
 CELL_HELP = "a catalogue id, a file of equations, or - for standard input"
+MODEL_HELP = f"{CELL_HELP}; or a model: 'embedding 10000 x 128; gru.keras 256 both; dense 10'"
+LAYER_OPTIONS = (
+    "layers",
+    "widths",
+    "bidirectional",
+    "merge",
+    "no_bias",
+    "learn_initial_state",
+    "share_directions",
+    "share_layers",
+)
+"""What `add_layers` adds, as attributes."""
 
 
 class BadInput(Exception):
@@ -60,9 +72,9 @@ class Once(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
-def add_cell(command: Parser) -> None:
+def add_cell(command: Parser, what: str = CELL_HELP) -> None:
     """The cell that a command is about."""
-    command.add_argument("cell", metavar="CELL", help=CELL_HELP)
+    command.add_argument("cell", metavar="CELL", help=what)
 
 
 def add_sizes(command: Parser) -> None:
@@ -74,12 +86,35 @@ def add_sizes(command: Parser) -> None:
     )
 
 
-def add_layers(command: Parser, what: str, default: int | None) -> None:
+def add_layers(command: Parser, what: str) -> None:
     """How the cell is stacked."""
-    command.add_argument(
-        "--layers", action=Once, type=positive, default=default, metavar="L", help=what
-    )
+    command.add_argument("--layers", action=Once, type=positive, metavar="L", help=what)
     command.add_argument("--bidirectional", action="store_true", help="both directions")
+    command.add_argument(
+        "--merge",
+        action=Once,
+        choices=("concat", "sum", "ave", "mul"),
+        help="what becomes of the outputs of both (concat: side by side)",
+    )
+    command.add_argument("--no-bias", action="store_true", help="the cell without its biases")
+    command.add_argument(
+        "--learn-initial-state", action="store_true", help="the first states are trained"
+    )
+    for shared in ("directions", "layers"):
+        command.add_argument(
+            f"--share-{shared}", action="store_true", help=f"one set of parameters for all {shared}"
+        )
+
+
+def add_widths(command: Parser) -> None:
+    """A stack of layers of several widths."""
+    command.add_argument(
+        "--widths",
+        action=Once,
+        nargs="+",
+        metavar="n",
+        help="the hidden size of each layer, in place of -n and --layers",
+    )
 
 
 def add_json(command: Parser) -> None:

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from gru_sym.cli.arguments import (
+    MODEL_HELP,
     BadInput,
     Commands,
     Once,
@@ -14,9 +15,10 @@ from gru_sym.cli.arguments import (
     add_json,
     add_layers,
     add_sizes,
+    add_widths,
     positive,
 )
-from gru_sym.cli.cells import name_of, read_whole, some_sizes
+from gru_sym.cli.cells import about, read_whole, some_sizes
 
 if TYPE_CHECKING:
     from gru_sym.budgets import By
@@ -27,7 +29,7 @@ def add(commands: Commands) -> None:
     command = commands.add_parser(
         "budget", help="the largest hidden size within a number of parameters"
     )
-    add_cell(command)
+    add_cell(command, MODEL_HELP)
     given = command.add_mutually_exclusive_group(required=True)
     given.add_argument(
         "--parameters",
@@ -50,7 +52,8 @@ def add(commands: Commands) -> None:
         help="as many as this cell has with the sizes given, in as many layers and directions",
     )
     add_sizes(command)
-    add_layers(command, "number of stacked layers", None)
+    add_layers(command, "number of stacked layers")
+    add_widths(command)
     command.add_argument(
         "--by",
         action=Once,
@@ -78,13 +81,11 @@ def run(options: argparse.Namespace) -> str:
     if options.json:
         return json.dumps(
             {
-                "cell": name_of(whole),
-                **({} if options.match is None else {"match": name_of(other)}),
+                **about(options, whole),
+                **({} if options.match is None else {"match": other.name}),
                 "parameters": found.parameters,
                 "by": by,
                 "sizes": sizes,
-                "layers": options.layers or 1,
-                "bidirectional": options.bidirectional,
                 "size": found.size,
                 "n": found.n,
                 "count": found.count,
@@ -94,7 +95,7 @@ def run(options: argparse.Namespace) -> str:
         )
     if options.match is None:
         return str(found)
-    return f"{name_of(other)}: {found.parameters} {UNITS[by]}\n{name_of(whole)}, {found}"
+    return f"{other.name}: {found.parameters} {UNITS[by]}\n{whole.name}, {found}"
 
 
 def _by(options: argparse.Namespace) -> By:

@@ -7,28 +7,30 @@ import json
 from typing import Any
 
 from gru_sym.cli.arguments import (
+    MODEL_HELP,
     Commands,
     Once,
     add_cell,
     add_json,
     add_layers,
     add_sizes,
+    add_widths,
     positive,
 )
-from gru_sym.cli.cells import read_cell, sizes_given
-from gru_sym.layers import Layer
+from gru_sym.cli.cells import about, read_whole, sizes_given
 
 
 def add(commands: Commands) -> None:
     """What the command takes."""
     command = commands.add_parser("cost", help="multiply-adds and memory of a sequence")
-    add_cell(command)
+    add_cell(command, MODEL_HELP)
     add_sizes(command)
     for name, letter, what in (("--steps", "T", "steps"), ("--batch", "B", "sequences")):
         command.add_argument(
             name, action=Once, type=positive, metavar=letter, help=f"number of {what}"
         )
-    add_layers(command, "number of stacked layers", 1)
+    add_layers(command, "number of stacked layers")
+    add_widths(command)
     add_json(command)
     command.set_defaults(run=run)
 
@@ -37,11 +39,10 @@ def run(options: argparse.Namespace) -> str:
     """The cost at the sizes given, the rest in symbols."""
     from gru_sym.costs import CONVENTION, Work, cost
 
-    cell = read_cell(options.cell)
-    layer = Layer(cell, options.layers, options.bidirectional)
-    sizes = sizes_given(options, layer)
+    whole = read_whole(options, options.cell)
+    sizes = sizes_given(options, whole)
     sizes |= {k: v for k, v in (("T", options.steps), ("B", options.batch)) if v is not None}
-    found = cost(layer, **sizes)
+    found = cost(whole, **sizes)
 
     def work(part: Work) -> dict[str, Any]:
         functions = {name: _plain(value) for name, value in part.functions.items()}
@@ -54,13 +55,7 @@ def run(options: argparse.Namespace) -> str:
     stages = {"once": found.once, "sequence": found.sequence, "loop": found.loop}
     optimiser = {name: _plain(value) for name, value in found.optimiser.items()}
     if options.json:
-        about = {
-            "cell": cell.name,
-            "sizes": sizes,
-            "layers": options.layers,
-            "bidirectional": options.bidirectional,
-            "convention": CONVENTION,
-        }
+        first = {**about(options, whole), "sizes": sizes, "convention": CONVENTION}
         rest = {
             "flops": _plain(found.flops),
             "backward_multiply_adds": _plain(found.backward),
@@ -70,13 +65,13 @@ def run(options: argparse.Namespace) -> str:
             "optimiser": optimiser,
         }
         stage_work = {name: work(part) for name, part in stages.items()}
-        return json.dumps(about | work(found.total) | rest | stage_work)
+        return json.dumps(first | work(found.total) | rest | stage_work)
     where = [f"{name} = {value}" for name, value in sizes.items()]
     where += [] if "T" in sizes else ["T steps"]
     where += [] if "B" in sizes else ["B sequences"]
     functions = ", ".join(f"{value} {name}" for name, value in found.total.functions.items())
     lines = [
-        f"forward pass of {cell.name}, {', '.join(where)}:",
+        f"forward pass of {whole.name}, {', '.join(where)}:",
         f"  {found.total.multiply_adds} multiply-adds of matrix products, {found.flops} FLOPs",
         *(
             f"    {part.multiply_adds} {when}"

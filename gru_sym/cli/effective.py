@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gru_sym.cells import Cell
 from gru_sym.cli.arguments import (
+    BadInput,
     Commands,
     Unsound,
     add_cell,
@@ -15,8 +16,9 @@ from gru_sym.cli.arguments import (
     add_layers,
     add_sizes,
 )
-from gru_sym.cli.cells import name_of, read_whole, sizes_given
+from gru_sym.cli.cells import about, read_whole, sizes_given
 from gru_sym.layers import Layer
+from gru_sym.models.model import Model
 
 if TYPE_CHECKING:
     from gru_sym.certificates.effective import EffectiveCount
@@ -30,7 +32,7 @@ def add(commands: Commands) -> None:
     add_cell(command)
     add_sizes(command)
     what = "a stack of L layers run from zero over a sequence, in place of one step of the cell"
-    add_layers(command, what, None)
+    add_layers(command, what)
     add_json(command)
     command.set_defaults(run=run)
 
@@ -49,6 +51,8 @@ def _answer(options: argparse.Namespace) -> str:
     from gru_sym.certificates.effective import effective_count
 
     whole = read_whole(options, options.cell)
+    if isinstance(whole, Model):
+        raise BadInput("effective takes a cell; how many parameters of a model count is not known")
     sizes: dict[str, Any] = sizes_given(options, whole)
     if options.json:
         return _as_json(options, whole, sizes)
@@ -67,15 +71,14 @@ def _as_json(options: argparse.Namespace, whole: Cell | Layer, sizes: dict[str, 
         name: getattr(count, name) if sizes or not whole.size_names else None
         for name in ("stored", "effective", "redundant")
     }
-    about = {
-        "cell": name_of(whole),
+    first = {
+        **about(options, whole),
+        "layers": options.layers,
         "formula": str(whole.count()),
         "effective_formula": None if formula is None else str(formula.effective),
         "sizes": sizes,
-        "layers": options.layers,
-        "bidirectional": options.bidirectional,
     }
-    return json.dumps(about | numbers | {"certified": count.certified, "scope": count.scope})
+    return json.dumps(first | numbers | {"certified": count.certified, "scope": count.scope})
 
 
 def _formula(whole: Cell | Layer) -> EffectiveCount | None:

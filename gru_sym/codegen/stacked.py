@@ -70,8 +70,8 @@ class Stack:
 
         Returns
         -------
-        outputs (T, ..., D n), or (..., T, D n) if batch_first; the last state (L D, ..., n), or a
-        tuple of them, each as it is given.
+        outputs (T, ..., D n), or (..., T, D n) if batch_first, n where the directions are merged;
+        the last state (L D, ..., n), or a tuple of them, each as it is given.
 
         Raises
         ------
@@ -171,12 +171,23 @@ class _Run:
                     raise ValueError(f"in _l{level}{suffix}: {error}") from error
                 outputs.append(arrays.flip(output, (0,)) if suffix else output)
                 last.append(final if isinstance(final, tuple) else (final,))
-            x = arrays.concatenate(outputs, -1)
+            x = self._merged(outputs)
         return x, [list(each) for each in zip(*last, strict=True)]
 
     @property
     def _constants(self) -> list[Mapping[str, Any]]:
         return [self.constants or {}] if self.stack.layer.cell.constants else []
+
+    def _merged(self, outputs: list[Any]) -> Any:
+        """What the layer hands on, of the outputs of one direction or both."""
+        merge = self.stack.layer.merge
+        if merge == "concat":
+            return self.arrays.concatenate(outputs, -1)
+        forward, backward = outputs
+        if merge == "mul":
+            return forward * backward
+        both = forward + backward
+        return both if merge == "sum" else both * 0.5
 
     def ragged(
         self, read: Sequence[Any], states: Sequence[Sequence[Any]], lengths: Sequence[int]

@@ -49,7 +49,7 @@ def cell_of(module: nn.Module) -> tuple[str, Layer]:
     >>> cell_of(nn.GRU(8, 16, num_layers=2, bidirectional=True))
     ('gru.pytorch', Layer(cell=<Cell gru.pytorch: 3*m*n + 3*n**2 + 6*n parameters>,
     num_layers=2, bidirectional=True, learn_initial_state=False, share_directions=False,
-    share_layers=False))
+    share_layers=False, merge='concat'))
     >>> cell_of(nn.LSTMCell(8, 16, bias=False))[1].count(m=8, n=16)
     1536
 

@@ -1,0 +1,1 @@
+"""Models: layers one on the other, each a line of a description."""
