@@ -143,16 +143,16 @@ def test_memory_kept_to_the_number_and_the_backward_products(name, data, steps):
     assert flops.get_total_flops() == 2 * (found.total.multiply_adds + found.backward)
 
 
-@settings(max_examples=15, deadline=None)
+@pytest.mark.parametrize("merge", [None, *MERGES])
+@settings(max_examples=4, deadline=None)
 @given(
     name=st.sampled_from(["gru.pytorch", "gru.dey_salem", "lstm.pytorch", "lstm.projected"]),
     layers=st.integers(1, 3),
-    merge=st.sampled_from([None, *MERGES]),
     trained=st.booleans(),
     shared=st.tuples(st.booleans(), st.booleans()),
     data=st.data(),
 )
-def test_layers_and_directions(name, layers, merge, trained, shared, data):
+def test_layers_and_directions(merge, name, layers, trained, shared, data):
     """Also merged, from trained first states, and with tensors that several cells share."""
     options = {"bidirectional": merge is not None, "merge": merge or "concat"}
     sharing = {"share_directions": shared[0] and merge is not None, "share_layers": shared[1]}
@@ -190,8 +190,9 @@ def test_layers_and_directions(name, layers, merge, trained, shared, data):
         assert cost(replace(layer, num_layers="L"), L=layers, **sizes) == found
 
 
-@settings(max_examples=10, deadline=None)
-@given(merge=st.sampled_from(sorted(MERGES)), layers=st.integers(1, 2), data=st.data())
+@pytest.mark.parametrize("merge", MERGES)
+@settings(max_examples=3, deadline=None)
+@given(layers=st.integers(1, 2), data=st.data())
 def test_elementwise_work_of_merged_directions(merge, layers, data):
     layer = Layer(cell("lstm.pytorch"), layers, True, merge=merge)
     sizes = sizes_of(layer, data)
