@@ -25,11 +25,19 @@ MERGES: dict[Merge, str] = {
 """What becomes of the outputs of both directions, by Keras' names: only the first widens them."""
 
 
+INITIAL_STATE = "initial state"
+"""The role of a first state that is trained."""
+
+
 @dataclass(frozen=True)
 class Group:
-    """Parameters of a layer that have one place and one role: their names and their count."""
+    """Parameters of a layer of one level, direction and role: their names and their count.
+
+    `levels` is how many levels, from this one on, have as many of their own.
+    """
 
     level: int
+    levels: sp.Expr
     direction: int
     role: str
     parameters: tuple[str, ...]
@@ -198,23 +206,28 @@ class Layer:
         return tuple(found)
 
     def groups(self) -> tuple[Group, ...]:
-        """The parameters of each level and direction, by their role.
+        """The parameters of each direction by their role, on the first level and on those above.
 
         >>> from gru_sym import cell
-        >>> for group in Layer(cell("rnn.elman"), bidirectional=True).groups()[2:4]:
+        >>> for group in Layer(cell("rnn.elman"), "L").groups()[2:4]:
         ...     print(group)
-        Group(level=0, direction=0, role='bias', parameters=('b_l0',), count=n)
-        Group(level=0, direction=1, role='input kernel', parameters=('W_l0_reverse',), count=m*n)
-
-        Raises `ValueError` for a number of layers that is a symbol.
+        Group(level=0, levels=1, direction=0, role='bias', parameters=('b_l0',), count=n)
+        Group(level=1, levels=L - 1, direction=0, role='input kernel', parameters=('W_l1',),
+        count=n**2)
         """
+        two = self if self.num_layers == 1 else replace(self, num_layers=2)
+        above: Any = sp.sympify(self.num_layers) - 1
         found: dict[tuple[int, int, str], list[Parameter]] = {}
-        for p in self.parameters:
+        for p in two.parameters:
             found.setdefault((p.level, p.direction, p.role), []).append(p)
-        return tuple(
-            Group(*where, tuple(p.name for p in own), sp.expand(sp.Add(*(p.count for p in own))))
-            for where, own in found.items()
-        )
+
+        def group(level: int, direction: int, role: str, own: list[Parameter]) -> Group:
+            alike = 1 if self.share_layers and role != INITIAL_STATE else above
+            alike = sp.sympify(alike if level else 1)
+            names, count = tuple(p.name for p in own), sp.Add(*(p.count for p in own))
+            return Group(level, alike, direction, role, names, sp.expand(count))
+
+        return tuple(group(*where, own) for where, own in found.items())
 
     def _placed(self, parameter: Parameter, level: int, direction: int) -> Parameter:
         """A parameter of the cell at its place in the layer."""
@@ -230,7 +243,7 @@ class Layer:
         """The states before the first step, of one cell."""
         shapes = self.cell.sizes.shapes
         return [
-            Parameter(f"{state}0", (size_expression(shapes[state][0]),), "initial state", state)
+            Parameter(f"{state}0", (size_expression(shapes[state][0]),), INITIAL_STATE, state)
             for state in self.cell.states
         ]
 

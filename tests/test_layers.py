@@ -88,6 +88,25 @@ def test_the_listed_parameters_add_up():
         assert sp.expand(sum(p.count for p in layer.parameters) - layer.count()) == 0
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from(["gru.pytorch", "lstm.projected", "rnn.elman"]),
+    st.one_of(st.integers(1, 10**30), st.just("L")),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
+def test_the_groups_are_the_whole(name, layers, both, initial, shared):
+    options = {"learn_initial_state": initial, "share_layers": shared}
+    layer = Layer(cell(name), layers, both, **options)
+    if shared and layers == "L":
+        return  # its count is no one formula
+    found = sum(group.count * group.levels for group in layer.groups())
+    assert sp.expand(found - layer.count()) == 0
+    biases = [g.count * g.levels for g in layer.groups() if g.role == "bias"]
+    assert sp.expand(sum(biases) - layer.biases()) == 0
+
+
 def test_a_formula_in_the_number_of_layers():
     symbolic = Layer(cell("gru.pytorch"), "L", bidirectional=True)
     for layers in range(1, 5):

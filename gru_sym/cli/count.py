@@ -113,11 +113,14 @@ def _parts(whole: Layer | Model, sizes: dict[str, int]) -> list[dict[str, Any]]:
         return int(value) if value.is_Integer else str(value)
 
     def groups(layer: Layer | None, here: Any) -> list[dict[str, Any]]:
-        if layer is None or not isinstance(layer.num_layers, int):
-            return []
         return [
-            {**vars(group), "formula": str(group.count), "count": put(here(group.count))}
-            for group in layer.groups()
+            {
+                **vars(group),
+                "levels": put(group.levels),
+                "formula": str(group.count),
+                "count": put(here(group.count)),
+            }
+            for group in (layer.groups() if layer else ())
         ]
 
     if isinstance(whole, Layer):
