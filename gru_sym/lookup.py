@@ -103,8 +103,11 @@ def _advice(name: str, names: Sequence[str]) -> str:
     others = {word: ", ".join(found) for word, found in kinds.items() if found}
     if others and not family:
         return "; ".join(f"of {word} there are {found}" for word, found in others.items())
+    if not family:  # the whole catalogue is no answer
+        families = dict.fromkeys(words[other][0] for other in names)
+        return f"its {len(names)} cells have ids such as {names[0]}, in {', '.join(families)}"
     also = "".join(f", and of {word} {found}" for word, found in others.items())
-    return f"there are {', '.join(family or names)}{also}"
+    return f"there are {', '.join(family)}{also}"
 
 
 def _words(name: str) -> list[str]:

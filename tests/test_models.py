@@ -293,6 +293,7 @@ WRONG = [
     ("input 28\ngru.keras 256 bidrectional", "line 2, .*not bidrectional; after the sizes come"),
     ("input 28; gru.kears 256", "did you mean gru.keras"),
     ("input 28; gru 256", "there is no cell gru in the catalogue; there are gru.answer"),
+    ("input 28; dens 10", "'dens 10': there is no layer dens; did you mean dense?"),
     ("input 28; rubbish 256", "else a line begins with input, embedding"),
     ("input 28; gru.keras", "needs the size n, as in 'gru.keras 256'"),
     ("input 28; lstm.projected 8", "needs the size p, as in 'lstm.projected 8 p=64'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,7 +33,8 @@ WITHOUT_PARAMETERS = """
     activation dropout flatten identity masking maxpool pooling relu repeat reshape sigmoid softmax
     tanh
 """.split()
-KINDS = "input, embedding, dense, layernorm, last or other"
+KINDS = ("input", "embedding", "dense", "layernorm", "last", "other")
+WORDS = f"{', '.join(KINDS[:-1])} or {KINDS[-1]}"
 ZERO = sp.Integer(0)
 m, n, v = sp.symbols("m n v")
 
@@ -254,7 +256,9 @@ class _Reader:
         try:
             return self.cells[name] if name in self.cells else catalogue[name]
         except KeyError as error:
-            self._refuse(f"{error}" if "." in name else f"{error}; else a line begins with {KINDS}")
+            if meant := difflib.get_close_matches(name, KINDS, n=1):
+                self._refuse(f"there is no layer {name}; did you mean {meant[0]}?")
+            self._refuse(f"{error}" if "." in name else f"{error}; else a line begins with {WORDS}")
 
     def _reads(self) -> sp.Expr:
         if self.width is None:
