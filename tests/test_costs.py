@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from gru_sym import Cell, Layer, catalogue, cell, cost
@@ -125,6 +126,47 @@ def test_work_to_the_unit(name, data):
     assert found.total.functions == functions
 
 
+class Reads(TorchDispatchMode):
+    """Which storages made of parameters alone each operation reads, in the order of operations."""
+
+    def __init__(self, parameters: list[torch.Tensor]) -> None:
+        super().__init__()
+        self.made = {p.untyped_storage().data_ptr(): p.untyped_storage() for p in parameters}
+        self.read: list[set[int]] = []
+        self.alive: list[torch.Tensor] = []  # or a place would be used again
+
+    def __torch_dispatch__(self, operation, types, arguments=(), options=None):
+        result = operation(*arguments, **(options or {}))
+        given = [a for a in tree_leaves((arguments, options)) if isinstance(a, torch.Tensor)]
+        places = [a.untyped_storage().data_ptr() for a in given]
+        results = [r for r in tree_leaves(result) if isinstance(r, torch.Tensor)]
+        self.alive += results
+        if places and all(place in self.made for place in places):
+            self.made |= {r.untyped_storage().data_ptr(): r.untyped_storage() for r in results}
+        self.read.append({place for place in places if place in self.made})
+        return result
+
+
+@pytest.mark.parametrize("name", list(CELLS))
+def test_what_each_step_reads(name):
+    """Of five steps those operations that a sixth repeats: what they read of parameters."""
+    whole = CELLS[name]
+    sizes = {size: 3 + k for k, size in enumerate(whole.size_names)} | {"B": 2}
+    parameters = arrays(whole, sizes, "cpu")
+
+    def reads(steps: int) -> Reads:
+        x = input_of(whole, {**sizes, "T": steps}, "cpu")
+        with Reads(list(parameters.values())) as seen:
+            generate(whole, "torch").sequence(parameters, x)
+        return seen
+
+    five, six = reads(5), reads(6)
+    period = len(six.read) - len(five.read)
+    window = six.read[-3 * period : -2 * period]
+    found = sum(six.made[place].nbytes() // 4 for place in set().union(*window))
+    assert found == cost(whole, T=6, **sizes).read_per_step
+
+
 @pytest.mark.parametrize("name", list(CELLS))
 @settings(max_examples=2, deadline=None)
 @given(data=st.data(), steps=st.integers(1, 4))
@@ -200,6 +242,25 @@ def test_elementwise_work_of_merged_directions(merge, layers, data):
     with Counted() as counted:
         Stack(layer, "torch").sequence(parameters, x)
     assert cost(layer, **sizes).total.elementwise == sum(counted.found[f] for f in ELEMENTWISE)
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("SGD", lambda own: torch.optim.SGD(own, 0.1)),
+        ("SGD with momentum", lambda own: torch.optim.SGD(own, 0.1, momentum=0.9)),
+        ("Adam", torch.optim.Adam),
+    ],
+)
+def test_what_an_optimiser_keeps(name, make):
+    """Arrays like the parameters; Adam's number of steps, one a tensor, is not one of them."""
+    module = torch.nn.LSTM(3, 4, 2, bidirectional=True)
+    optimiser = make(module.parameters())
+    module(torch.zeros(2, 1, 3))[0].sum().backward()
+    optimiser.step()
+    kept = tree_leaves([list(state.values()) for state in optimiser.state.values()])
+    arrays_kept = sum(a.numel() for a in kept if isinstance(a, torch.Tensor) and a.dim())
+    assert cost(Layer(cell("lstm.pytorch"), 2, True), m=3, n=4).optimiser[name] == arrays_kept
 
 
 @pytest.mark.parametrize(
