@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from gru_sym import Cell, Layer, budget, catalogue, cell, cost, effective_count, match
 from gru_sym.__main__ import main
 from gru_sym.budgets import Budget
+from gru_sym.costs import CONVENTION
 
 length = st.one_of(st.integers(1, 6), st.integers(1, 10**4), st.integers(1, 10**40))
 
@@ -255,7 +256,8 @@ def test_the_command_matches_another_cell(capsys):
         assert found["by"] == by and found["match"] == "gru.pytorch"
         assert found["count"] <= found["parameters"] < found["next_count"]
     assert main("budget gru.pytorch --multiply-adds 294912 -m 128".split()) == 0
-    assert capsys.readouterr().out.startswith("n = 256: 294912 multiply-adds a step\n")
+    first, _, convention = capsys.readouterr().out.splitlines()
+    assert first == "n = 256: 294912 multiply-adds a step" and convention == f"({CONVENTION})"
 
 
 @pytest.mark.parametrize(

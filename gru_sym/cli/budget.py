@@ -68,6 +68,7 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> str:
     """The largest value of n, or of the one size that is not given, and the next one."""
     from gru_sym.budgets import UNITS, budget, match
+    from gru_sym.costs import CONVENTION
 
     by = _by(options)
     whole = read_whole(options, options.cell)
@@ -85,6 +86,7 @@ def run(options: argparse.Namespace) -> str:
                 **({} if options.match is None else {"match": other.name}),
                 "parameters": found.parameters,
                 "by": by,
+                **({"convention": CONVENTION} if by == "multiply-adds" else {}),
                 "sizes": sizes,
                 "size": found.size,
                 "n": found.n,
@@ -93,9 +95,10 @@ def run(options: argparse.Namespace) -> str:
                 "next_count": found.next_count,
             }
         )
+    end = f"\n({CONVENTION})" * (by == "multiply-adds")
     if options.match is None:
-        return str(found)
-    return f"{other.name}: {found.parameters} {UNITS[by]}\n{whole.name}, {found}"
+        return f"{found}{end}"
+    return f"{other.name}: {found.parameters} {UNITS[by]}\n{whole.name}, {found}{end}"
 
 
 def _by(options: argparse.Namespace) -> By:
