@@ -65,7 +65,7 @@ class Model:
     def size_names(self) -> tuple[str, ...]:
         """The letters that are left open and change the count, in order of appearance."""
         each = [size for part in self.parts for size in part.sizes.values()]
-        each += [part.count for part in self.parts]  # a number of layers that is open
+        each += [sp.sympify(part.count) for part in self.parts]  # a number of layers that is open
         names = (sorted(symbol.name for symbol in size.free_symbols) for size in each)
         return tuple(dict.fromkeys(name for own in names for name in own))
 
@@ -91,7 +91,7 @@ class Model:
         """A row for each layer: what it reads, hands on and has, and its count's formula."""
         given = {sp.Symbol(name): sp.sympify(size) for name, size in sizes.items()}
 
-        def shown(size: sp.Expr | None) -> str:
+        def shown(size: SizeValue | None) -> str:
             number = sp.expand(sp.sympify(0 if size is None else size).xreplace(given))
             return "" if size is None else f"{int(number):,}" if number.is_Integer else str(number)
 

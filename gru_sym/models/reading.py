@@ -12,7 +12,7 @@ from typing import Any, Literal, NoReturn
 import sympy as sp
 
 from gru_sym.algebra import size_expression
-from gru_sym.cells import Cell
+from gru_sym.cells import Cell, SizeValue
 from gru_sym.language.syntax import INPUT
 from gru_sym.layers import Layer
 from gru_sym.lookup import catalogue
@@ -65,9 +65,10 @@ class Part:
     own_biases: sp.Expr | None = ZERO
 
     @property
-    def count(self) -> sp.Expr:
-        """Its count, in the model's letters."""
-        return self.here(self.formula)
+    def count(self) -> SizeValue:
+        """Its count: an integer, or a formula in the model's letters."""
+        found = self.here(self.formula)
+        return int(found) if found.is_Integer else found
 
     @property
     def biases(self) -> sp.Expr:
