@@ -15,7 +15,7 @@ export MPLCONFIGDIR := $(CURDIR)/$(VENV)/matplotlib
 KERNEL_CONFIG := $(VENV)/ipython/profile_default/ipython_kernel_config.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv npm book test unit hygiene nbval site-test lint types format bench stress mutate gpu notebooks constraints clean distclean pictures atlas atlas-record
+.PHONY: help venv npm book first-cells edition test unit hygiene nbval site-test lint types format bench stress mutate gpu notebooks constraints clean distclean pictures atlas atlas-record
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -65,6 +65,10 @@ book: venv npm
 	$(VENV)/bin/jupyter-book build . -n -W --keep-going
 	$(PY) tests/book_rules.py --built _build/jupyter_execute/book $(NOTEBOOKS)
 	@echo "The book is at $(CURDIR)/$(PAGES)/index.html"
+
+# make first-cells   after a change of repository.url in _config.yml: the cell that fetches the package elsewhere
+first-cells: venv
+	$(PY) tools/first_cell.py $(NOTEBOOKS)
 
 # make notebooks   executes every notebook in place, for committing
 notebooks: venv

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import first_cell  # noqa: E402
+
 BOOK = ROOT / "book"
 NOTEBOOKS = sorted(path.name for path in BOOK.glob("*.ipynb"))
 PAGES = sorted(BOOK.glob("*.ipynb")) + sorted(BOOK.glob("*.md"))
@@ -58,6 +62,22 @@ def test_toc_lists_every_chapter_and_no_other():
     present = [page.relative_to(ROOT).with_suffix("").as_posix() for page in PAGES]
     faults = book_rules.toc_mismatch(book_rules.toc_files(toc), present)
     assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_first_cell_fetches_the_package_where_a_repository_is_set(name: str):
+    nb = read(name)
+    assert first_cell.with_first_cell(nb, *first_cell.settings()) == nb, "run `make first-cells`"
+
+
+def test_first_cell_comes_and_goes():
+    nb = read(NOTEBOOKS[0])
+    given = first_cell.with_first_cell(nb, "https://github.com/o/b", "v9")
+    _, first = book_rules.code_cells(given)[0]
+    assert given != nb and "--branch v9 https://github.com/o/b " in first.source
+    assert not [fault for rule in book_rules.RULES for fault in rule(given)]
+    assert first_cell.with_first_cell(given, "https://github.com/o/b", "v9") == given
+    assert first_cell.with_first_cell(given, "", "v9") == nb
 
 
 def test_the_build_is_strict():

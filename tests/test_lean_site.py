@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
@@ -58,6 +63,85 @@ def test_landing_page_moves_to_the_root():
     assert pages.at_root(html) == (
         '<a href="book/counting.html#x"><a href="#y"><img src="_static/a.svg"><a href="https://a.b/">'
     )
+
+
+GITHUB, PAGES = "https://github.com/Owner/book", "https://owner.github.io/book/"
+
+
+@pytest.mark.parametrize(
+    ("repository", "base", "site", "colab"),
+    [
+        ("", "", "", ""),
+        ("", "https://a.b/b/", "https://a.b/b/", ""),
+        (GITHUB, "", PAGES, "Owner/book/blob/v1/book/counting.ipynb"),
+        (
+            f"{GITHUB}.git",
+            "https://a.b/",
+            "https://a.b/",
+            "Owner/book/blob/v1/book/counting.ipynb",
+        ),
+        ("https://example.org/r", "", "", ""),
+    ],
+)
+def test_the_repository_gives_the_site_s_address_and_colab_s(repository, base, site, colab):
+    assert head.site_address(repository, base) == site
+    start = "https://colab.research.google.com/github/" * bool(colab)
+    assert head.colab(repository, "v1", "book/counting") == start + colab
+
+
+BUILD = "from jupyter_book.cli.main import main; main()"
+CHAPTER = "# Counting\n\nText with $n^2$."
+
+
+@pytest.fixture(scope="module", params=["", GITHUB])
+def small_book(request, tmp_path_factory, packages: Path) -> tuple[str, Path]:
+    """A book of two pages, built as this one is, without and with the one setting."""
+    folder = tmp_path_factory.mktemp("small")
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    config["repository"]["url"] = request.param
+    config["html"]["baseurl"] = PAGES if request.param else ""
+    config["bibtex_bibfiles"] = [str(ROOT / "book" / "references.bib")]
+    config["execute"]["execute_notebooks"] = "off"
+    config["sphinx"]["local_extensions"] = {"lean_site": str(ROOT / "book/_ext")}
+    own = config["sphinx"]["config"]
+    own["extensions"] = [e for e in own["extensions"] if not e.startswith(("gru_sym", "reference"))]
+    own |= {"html_static_path": [], "html_css_files": [], "html_js_files": []}
+    (folder / "_config.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    toc = "format: jb-book\nroot: book/index\nchapters:\n- file: book/counting\n"
+    (folder / "_toc.yml").write_text(toc, encoding="utf-8")
+    shutil.copy(ROOT / "CITATION.cff", folder)
+    (folder / ".venv").symlink_to(ROOT / ".venv")  # with what npm brought
+    (folder / "book").mkdir()
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(CHAPTER, id="one")])
+    for name in ("index", "counting"):
+        nbformat.write(nb, folder / "book" / f"{name}.ipynb")
+    done = subprocess.run(
+        [sys.executable, "-c", BUILD, "build", str(folder), "-q"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return request.param, folder / "_build" / "html"
+
+
+def test_a_page_says_where_it_is_and_what_it_offers(small_book: tuple[str, Path]):
+    repository, site = small_book
+    html = (site / "book/counting.html").read_text(encoding="utf-8")
+    here, image = f"{PAGES}book/counting.html", f"{PAGES}_static/card.png"
+    told = int(bool(repository))
+    assert html.count('rel="canonical"') == html.count(f'rel="canonical" href="{here}"') == told
+    assert html.count("og:url") == html.count(f'og:url" content="{here}"') == told
+    assert html.count("og:image") == 2 * told and html.count(image) == told
+    assert html.count("https://colab.research.google.com/github/Owner/book/blob/v") == 2 * told
+    assert 'href="../_sources/book/counting.ipynb" download' in html
+    assert (site / "_sources/book/counting.ipynb").is_file()
+    assert (site / "sitemap.xml").is_file() == bool(repository)
+    if repository:
+        assert f"<loc>{here}</loc>" in (site / "sitemap.xml").read_text(encoding="utf-8")
+    else:
+        assert "github.io" not in html and "colab" not in html
 
 
 def test_one_setting_gives_the_addresses():

@@ -9,12 +9,14 @@ typeset, or a pattern of the theme that is no longer there, fails the build.
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.errors import ExtensionError
 from sphinx.ext.mathjax import html_visit_displaymath, html_visit_math
 from sphinx.util import logging
@@ -29,9 +31,37 @@ logger = logging.getLogger(__name__)
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the renderer and the last step."""
     app.add_html_math_renderer("ahead", (html_visit_math, None), (html_visit_displaymath, None))
+    app.add_config_value("lean_site_base", "", "html")
+    app.connect("config-inited", _one_setting)
     app.connect("doctree-resolved", _headings)
+    app.connect("html-page-context", _colab_button, priority=600)  # after the theme's own
     app.connect("build-finished", _finish, priority=900)  # after sphinx_external_toc's index.html
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _repository(config: Config) -> str:
+    address: str = config.html_theme_options.get("repository_url", "")
+    return address
+
+
+def _one_setting(app: Sphinx, config: Config) -> None:
+    """The site's address follows from the repository's; the theme must not write it, too."""
+    config.lean_site_base = head.site_address(_repository(config), config.html_baseurl)
+    config.html_baseurl = ""
+
+
+def _tag() -> str:
+    """The tag of this version, at which Colab opens the notebooks."""
+    text = (HERE.parents[2] / "CITATION.cff").read_text(encoding="utf-8")
+    return f"v{yaml.safe_load(text)['version']}"
+
+
+def _colab_button(app: Sphinx, page: str, _: str, context: dict[str, Any], __: Any) -> None:
+    """A button at the top of a page that is a notebook, where the repository is on GitHub."""
+    where = head.colab(_repository(app.config), _tag(), page)
+    if where and context.get("page_source_suffix") == ".ipynb":
+        button = {"type": "link", "url": where, "tooltip": "Open in Colab"}
+        context["header_buttons"].insert(0, button | {"icon": "fas fa-rocket", "label": "colab"})
 
 
 def _headings(app: Sphinx, doctree: nodes.document, _: str) -> None:
@@ -55,7 +85,7 @@ def _finish(app: Sphinx, exception: Exception | None) -> None:
 
 def _rewrite(app: Sphinx) -> None:
     out, source = Path(app.outdir), Path(app.srcdir)
-    static, base = out / "_static", app.config.html_baseurl
+    static, base, repository = out / "_static", app.config.lean_site_base, _repository(app.config)
     folder = render.packages(source)
     (out / "index.html").unlink()  # the redirect
     documents = sorted(
@@ -71,6 +101,7 @@ def _rewrite(app: Sphinx) -> None:
     icons = Icons(static / "vendor/fontawesome/webfonts/fa-solid-900.ttf")
     citation = yaml.safe_load((source / "CITATION.cff").read_text(encoding="utf-8"))
     said = head.words(HERE)
+    colab = partial(head.colab, repository, _tag())
     for document in documents:
         html = icons.inline(pages.lean(built[document], search=document == "search"))
         root = "../" * document.count("/")
@@ -78,7 +109,9 @@ def _rewrite(app: Sphinx) -> None:
             html = pages.with_head(html, head.head(base, document, said[document], root))
         elif document in app.env.found_docs:
             logger.warning("pages.yml has no title and no description for %s", document)
-        built[document] = pages.with_footer(html, head.footer(citation, base))
+        notebook = f"_sources/{document}.ipynb"
+        links = (root + notebook, colab(document)) if (out / notebook).is_file() else ()
+        built[document] = pages.with_footer(html, head.footer(citation, base, *links))
 
     pages.write_styles(static, list(built.values()), folder, icons)
     pages.write_script(static)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import os
+import platform
+import re
 from dataclasses import dataclass
 from html import escape
 from importlib.metadata import version
@@ -27,6 +29,20 @@ def words(folder: Path) -> dict[str, Words]:
     return {name: Words(**entry) for name, entry in data.items()}
 
 
+def site_address(repository: str, base: str = "") -> str:
+    """The site's address: what is set, else GitHub Pages of the repository; "" for neither."""
+    found = re.fullmatch(r"https://github\.com/([^/]+)/([^/]+?)(?:\.git)?/?", repository)
+    pages = f"https://{found[1].lower()}.github.io/{found[2]}/" if found else ""
+    return base or pages
+
+
+def colab(repository: str, tag: str, document: str) -> str:
+    """Where Colab opens a notebook of a repository on GitHub; "" for any other repository."""
+    _, github, name = repository.removesuffix(".git").partition("https://github.com/")
+    start = "https://colab.research.google.com/github"
+    return f"{start}/{name.rstrip('/')}/blob/{tag}/{document}.ipynb" if github else ""
+
+
 def address(base: str, document: str) -> str:
     """The address of a document; the landing page is the site itself."""
     base = base.rstrip("/") + "/"
@@ -42,7 +58,7 @@ def head(base: str, document: str, said: Words, root: str) -> str:
         f'<meta property="og:title" content="{title}">',
         f'<meta property="og:description" content="{description}">',
         '<meta property="og:type" content="article">',
-        '<meta name="twitter:card" content="summary">',
+        f'<meta name="twitter:card" content="summary{"_large_image" * bool(base)}">',
         '<meta name="theme-color" content="#14527a">',
         f'<link rel="icon" type="image/svg+xml" href="{root}_static/icon.svg">',
     ]
@@ -51,6 +67,8 @@ def head(base: str, document: str, said: Words, root: str) -> str:
         lines += [
             f'<link rel="canonical" href="{here}">',
             f'<meta property="og:url" content="{here}">',
+            f'<meta property="og:image" content="{escape(base.rstrip("/"))}/_static/card.png">',
+            '<meta property="og:image:alt" content="The calculator of the landing page">',
         ]
     return "\n".join(lines)
 
@@ -94,14 +112,24 @@ def built_on() -> datetime.date:
     return datetime.datetime.now(tz=datetime.UTC).date()
 
 
-def footer(citation: dict[str, Any], base: str) -> str:
-    """Version, date, what was checked, licences, and the entry to copy."""
+def footer(citation: dict[str, Any], base: str, notebook: str = "", colab: str = "") -> str:
+    """The page's notebook, version, date, what was checked, licences, and the entry to copy."""
+    links = [
+        f'<a href="{escape(where)}"{more}>{what}</a>'
+        for where, more, what in (
+            (notebook, " download", "Download this page as a notebook"),
+            (colab, "", "Open it in Colab"),
+        )
+        if where
+    ]
+    whole = f"<p>{' &middot; '.join(links)}</p>" if links else ""
     checked = f"PyTorch {version('torch')}, NumPy {version('numpy')}, SymPy {version('sympy')}"
     day = built_on()
+    machine = f"Python {platform.python_version()}, {platform.system()} on a CPU"
     return f"""<footer class="bd-footer-content site-footer">
-<p>gru_sym {escape(str(citation["version"]))}. The notebooks of this book were run on
-<time datetime="{day}">{day.day} {day:%B %Y}</time> with {checked}.
-Text: CC BY 4.0. Code: BSD-3-Clause.</p>
+{whole}<p>gru_sym {escape(str(citation["version"]))}. The notebooks of this book were run on
+<time datetime="{day}">{day.day} {day:%B %Y}</time> with {checked},
+{machine} ({escape(platform.machine())}). Text: CC BY 4.0. Code: BSD-3-Clause.</p>
 <details id="cite"><summary>Cite this</summary>
 <div class="highlight"><pre>{escape(bibtex(citation, base))}</pre></div>
 </details>
