@@ -54,6 +54,15 @@ $(VENV)/.npm: package.json package-lock.json $(VENV)/.requirements
 	  ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
+# What `make bench` measures the pages with; kept apart, so that no build of the book waits for it.
+LIGHTHOUSE := bench/lighthouse
+$(VENV)/.lighthouse: $(LIGHTHOUSE)/package.json $(LIGHTHOUSE)/package-lock.json $(VENV)/.requirements
+	mkdir -p $(VENV)/lighthouse
+	cp $(LIGHTHOUSE)/package.json $(LIGHTHOUSE)/package-lock.json $(VENV)/lighthouse
+	cd $(VENV)/lighthouse && PATH="$(NODE_HOME)/bin:$$PATH" node $(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js \
+	  ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
+
 npm: $(VENV)/.npm
 
 # ------------------------------------------------------------------------------------------------ book
@@ -110,7 +119,7 @@ format: venv
 	$(VENV)/bin/ruff format .
 
 # make bench   every bench/bench_*.py
-bench: venv
+bench: venv $(VENV)/.lighthouse
 	@for script in bench/bench_*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
 
 # make stress   random cells, certificates beside an independent rank: CELLS=20000 SEED=1 JOBS=2 KINDS="..." ONLY=kind:number

@@ -23,7 +23,7 @@ CELL = """\
 try:
     import gru_sym
 except ImportError:
-    !git clone --quiet --depth 1 --branch {tag} {repository} gru_book
+    !git -c advice.detachedHead=false clone --quiet --depth 1 --branch {tag} {repository} gru_book
     %pip install --quiet "./gru_book[book]"
     %cd gru_book/book
 """

@@ -114,6 +114,7 @@ def _rewrite(app: Sphinx) -> None:
         built[document] = pages.with_footer(html, head.footer(citation, base, *links))
 
     pages.write_styles(static, list(built.values()), folder, icons)
+    built["book/index"] = pages.with_own_styles(built["book/index"], static, folder)
     pages.write_script(static)
     pages.fix_snippets(static / "searchtools.js")
     for document, html in built.items():

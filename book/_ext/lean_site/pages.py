@@ -23,6 +23,12 @@ STYLES = (
 )
 """Stylesheets of the theme and the extensions, in the order in which pages load them."""
 
+LIBRARIES = 'id="which-library-stores-what"'
+"""On the page whose tables a script sorts."""
+
+OWN = "custom.css"
+"""The book's own stylesheet."""
+
 SCRIPTS = (
     "documentation_options.js",
     "doctools.js",
@@ -68,9 +74,10 @@ def lean(html: str, *, search: bool) -> str:
     if first is None:
         raise ThemeChanged(f"a page does not load {STYLES[1]}")
     static = f"{first['root']}_static"
-    html = html.replace(first[0], f'<link href="{static}/site.css" rel="stylesheet">\n')
+    html = html.replace(first[0], f'<link href="{static}/site.css" rel="stylesheet" />\n')
     for name in STYLES:
         html = re.sub(LINK.format(re.escape(name).replace(r"\*", '[^"]*')), "", html)
+    html = re.sub(LINK.format(re.escape(OWN)), "", html)  # at the end of site.css
     html = re.sub(LINK.format("scripts/"), "", html)  # preloads
     html = re.sub(SCRIPT.format("scripts/fontawesome.js"), "", html)
     html = re.sub(SCRIPT.format("design-tabs.js"), "", html)
@@ -83,6 +90,8 @@ def lean(html: str, *, search: bool) -> str:
         # The search page's own scripts run at once and need the options.
         if not (search and name.startswith(("documentation", "doctools", "sphinx_h"))):
             html = re.sub(SCRIPT.format(re.escape(name)), "", html)
+    if LIBRARIES not in html:
+        html = re.sub(SCRIPT.format("libraries.js"), "", html)
     if not search:
         html = INLINE.sub("", html)
         for name in ("searchtools.js", "language_data.js", "searchindex.js"):
@@ -112,6 +121,7 @@ def at_root(html: str) -> str:
         return f'{name}="book/{path}"'
 
     html = html.replace('data-content_root="../"', 'data-content_root=""')
+    html = html.replace("url(../_static/", "url(_static/")
     return re.sub(r'\b(href|src|action)="(?!#|/|[a-z]+:)([^"]+)"', moved, html)
 
 
@@ -130,12 +140,29 @@ def write_styles(static: Path, html: list[str], folder: Path, icons: Icons) -> N
         '@font-face{font-family:"Font Awesome 6 Free";font-weight:900;font-display:block;'
         'src:url(icons.woff) format("woff")}'
     )
-    (static / "site.css").write_text(f'@charset "UTF-8";{face}\n{css}', encoding="utf-8")
+    own = (static / OWN).read_text(encoding="utf-8") if (static / OWN).is_file() else ""
+    css = f'@charset "UTF-8";{face}\n{css}\n{own}'
+    (static / "site.css").write_text(css, encoding="utf-8")
     (static / "fonts").mkdir(exist_ok=True)
     used = render.characters(html)
     for name in sorted(set(re.findall(r"url\(fonts/([\w-]+)\.woff\)", css))):
         cut = subset(katex / "fonts" / f"{name}.ttf", used)
         (static / "fonts" / f"{name}.woff").write_bytes(cut)
+
+
+def with_own_styles(html: str, static: Path, folder: Path) -> str:
+    """A page that waits for no stylesheet: the rules that it uses are in it, and its other sheets.
+
+    For the landing page alone, which most readers see first; others share what one has loaded.
+    """
+    sheet = LINK.format(r"(?P<name>[\w-]+\.css)")
+    loaded = {found["name"]: found["root"] for found in re.finditer(sheet, html)}
+    site, *more = [(static / name).read_text(encoding="utf-8") for name in loaded]
+    css = "\n".join([*render.purge([site], [html], folder), *more])
+    css = css.replace('@charset "UTF-8";', "")
+    css = re.sub(r"url\((?=[\w-]+[./])", f"url({loaded['site.css']}_static/", css)
+    html = re.sub(sheet, "", html)
+    return replace("</head>", f"<style>{css}</style>\n</head>", html, "head")
 
 
 def write_script(static: Path) -> None:
