@@ -106,6 +106,10 @@ site-test: venv
 pictures: venv
 	$(PY) tools/pictures.py
 
+# make edition   the built pages as one HTML file, and as a PDF, in _build/edition
+edition: venv
+	$(PY) tools/edition.py
+
 # make lint   style of the code and the notebooks, and types
 lint: types
 	$(VENV)/bin/ruff check .

@@ -3,7 +3,7 @@
 Bounds of the project, on the mobile preset: the landing page at least 95 in every category, first
 content within 1.8 s, largest within 2.0 s, no shift; every other page at least 90.
 Needs the built pages (`make book`), Chromium, and Lighthouse, which `make bench` installs.
-Usage: bench_pages.py [PAGE...], such as book/counting.html; without one, the landing page and two more.
+Usage: bench_pages.py [PAGE...], such as book/counting.html; without one, the landing page and two.
 """
 
 from __future__ import annotations
@@ -69,9 +69,11 @@ def measure(address: str, browser: str, desktop: bool) -> dict[str, Any]:
         report = Path(folder) / "report.json"
         preset = ["--preset=desktop"] if desktop else []
         subprocess.run(
-            [node(), LIGHTHOUSE, address, "--quiet", "--output=json", *preset]
-            + [f"--output-path={report}", f"--chrome-flags={FLAGS}"]
-            + [f"--only-categories={','.join(CATEGORIES)}"],
+            [
+                *(node(), LIGHTHOUSE, address, "--quiet", "--output=json", *preset),
+                *(f"--output-path={report}", f"--chrome-flags={FLAGS}"),
+                f"--only-categories={','.join(CATEGORIES)}",
+            ],
             check=True,
             env=os.environ | {"CHROME_PATH": browser},
         )
@@ -96,12 +98,8 @@ def row(name: str, report: dict[str, Any]) -> tuple[str, bool]:
 
 def faults(report: dict[str, Any]) -> list[str]:
     """What Lighthouse finds wrong, but for the speed, in its own words."""
-    wanted = {
-        ref["id"]
-        for c in CATEGORIES[1:]
-        for ref in report["categories"][c]["auditRefs"]
-        if ref["weight"]
-    }
+    judged = [ref for c in CATEGORIES[1:] for ref in report["categories"][c]["auditRefs"]]
+    wanted = {ref["id"] for ref in judged if ref["weight"]}
     return [
         f"    {audit['title']}"
         for name, audit in report["audits"].items()
