@@ -35,8 +35,6 @@ ID = re.compile(r'(?<=\sid=")[^"]+(?=")')
 NAMED = re.compile(
     r'(?P<start>\s(?:id|name|for|headers|aria-labelledby|aria-controls)=")(?P<id>[^"]+)"'
 )
-    r'(?P<start>\s(?:id|name|for|headers|aria-labelledby|aria-controls)=")(?P<id>[^"]+)"'
-)
 PLACE = re.compile(r'(?P<start>\s(?:xlink:)?href="|url\()(?P<page>[\w./-]*)#(?P<id>[^")]+)')
 PAGE = re.compile(r'(?P<start>\shref=")(?P<page>(?![a-z]+:)[\w./-]+\.html)"')
 FILE = re.compile(r'(?P<start>\ssrc="|url\()(?P<file>(?!data:|#|[a-z]+:)[\w./-]+)')
