@@ -215,7 +215,7 @@ def test_page_fits_a_phone(browser, url: str, page: str):
 
 CUT_OFF = """
 const named = new RegExp(
-  '^(all parameters|count|in numbers|numbers|parameters|total|verdict)$');
+  '^(all parameters|count|in numbers|numbers|parameters|total|verdict|stored|effective|evidence)$');
 const cut = [];
 for (const table of document.querySelectorAll('article table')) {
   let box = table.parentElement;
@@ -234,10 +234,11 @@ return {cut: cut, clipped: clipped.map(e => e.textContent)};
 """
 
 
+@pytest.mark.parametrize("width", [PHONE_WIDTH, 1366], ids=["phone", "laptop"])
 @pytest.mark.parametrize("page", PAGES)
-def test_answers_are_not_cut_on_a_phone(browser, url: str, page: str):
+def test_answers_are_not_cut(browser, url: str, page: str, width: int):
     """The column that one has come for is seen at once, and nothing that is printed is clipped."""
-    visit(browser, url + page, width=PHONE_WIDTH)
+    visit(browser, url + page, width=width)
     found = browser.execute_script(CUT_OFF)
     assert not found["cut"]
     assert not found["clipped"]

@@ -24,6 +24,7 @@ OUT = ROOT / "_build" / "edition"
 NAME = "parameters-in-a-gru-layer"
 STYLES = ("site.css", "gru-calculator.css", "gru-live/live.css")
 BROWSERS = ("google-chrome", "chromium", "chromium-browser")
+PATIENCE = 1800  # seconds: hundreds of pages, perhaps on a busy machine
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run")
 
 ARTICLE = re.compile(r'<article class="bd-article"[^>]*>(.*?)</article>', re.DOTALL)
@@ -171,6 +172,7 @@ def print_pdf(page: Path, pdf: Path) -> int:
     for flag in FLAGS:
         options.add_argument(flag)
     chromium = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    chromium.command_executor.client_config.timeout = PATIENCE
     try:
         chromium.get(page.as_uri())
         chromium.execute_script(
@@ -189,7 +191,6 @@ def print_pdf(page: Path, pdf: Path) -> int:
             "preferCSSPageSize": True,
             "printBackground": True,
             "generateDocumentOutline": True,
-            "generateTaggedPDF": True,
         }
         printed = base64.b64decode(chromium.execute_cdp_cmd("Page.printToPDF", asked)["data"])
     finally:
