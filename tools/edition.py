@@ -28,7 +28,7 @@ PATIENCE = 1800  # seconds: hundreds of pages, perhaps on a busy machine
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run")
 
 ARTICLE = re.compile(r'<article class="bd-article"[^>]*>(.*?)</article>', re.DOTALL)
-TITLE = re.compile(r"<h1>(.*?)<a class=", re.DOTALL)
+TITLE = re.compile(r"<h1>(.*?)</h1>", re.DOTALL)
 DROPPED = re.compile(
     r'<a class="headerlink".*?</a>|<script.*?</script>|<noscript>.*?</noscript>', re.DOTALL
 )
@@ -83,15 +83,11 @@ class Edition:
             if article is None:
                 raise SystemExit(f"{document}.html has no article")
             self.pages[document] = DROPPED.sub("", article[1])
-        self.titles = {d: self._title(d) for d in self.captions}
+        heads = {d: TITLE.search(html) for d, html in self.pages.items()}
+        self.titles = {d: found[1] if found else d for d, found in heads.items()}
         self.ids = {d: set(ID.findall(html)) for d, html in self.pages.items()}
         count = Counter(name for found in self.ids.values() for name in found)
         self.shared = {name for name, times in count.items() if times > 1}
-
-    def _title(self, document: str) -> str:
-        html = (self.site / f"{document}.html").read_text(encoding="utf-8")
-        found = TITLE.search(html)
-        return re.sub(r"<[^>]*>", "", found[1]).strip() if found else document
 
     def place(self, document: str, name: str) -> str:
         """What a place of a page is called in the whole."""

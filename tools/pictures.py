@@ -18,10 +18,32 @@ PAGE = ROOT / "_build" / "html" / "book" / "index.html"
 BROWSERS = ("google-chrome", "chromium", "chromium-browser")
 SCREENS = {"first-page": (1366, 768), "phone": (390, 844)}
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")
+CARD = (1200, 630)
+ALONE = """
+const style = document.createElement('style');
+style.textContent = '.bd-sidebar-primary, .bd-header-article, .gru-button { display: none !important }'
+  + '.bd-article-container { zoom: 1.12 }';
+document.head.append(style);
+"""
 READY = """
 const done = arguments[0];
 document.fonts.ready.then(() => setTimeout(done, 300));
 """
+
+
+def card(chromium: webdriver.Chrome) -> None:
+    """What chats show of the book: title and calculator, large."""
+    width, height = CARD
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    light = {"features": [{"name": "prefers-color-scheme", "value": "light"}]}
+    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", light)
+    chromium.get(PAGE.as_uri())
+    chromium.execute_script(ALONE)
+    chromium.execute_async_script(READY)
+    path = ROOT / "book" / "_static" / "card.png"
+    chromium.save_screenshot(str(path))
+    print(path.relative_to(ROOT))
 
 
 def main() -> int:
@@ -53,6 +75,7 @@ def main() -> int:
                 path = ROOT / "docs" / f"{name}{'-dark' * (mode == 'dark')}.png"
                 chromium.save_screenshot(str(path))
                 print(path.relative_to(ROOT))
+        card(chromium)
     finally:
         chromium.quit()
     return 0
