@@ -30,6 +30,9 @@ ODD = {
     "a scalar": "rho: 1\nh' = rho * tanh(W @ x) + (1 - rho) * h",
     "numbers": "h' = 0.5 * h + 3 - tanh(2 * (W @ x)) / 4 - h",
     "functions of functions": "h' = exp(tanh(sigmoid(W @ x + b))) - softplus(h)",
+    "layer norm": "a = U @ h\nd = a - mean(a)\nh' = tanh(d / sqrt(mean(d * d) + 1e-5) + W @ x)",
+    "constants, inputs": "A: constant\ny: input k\nd: constant\nh' = tanh(A @ h + W @ x + y - d)",
+    "largest": "h' = max(W @ x, abs(U @ h)) + min(h, 0.1) + max(b, p)",
     "names that look alike": "W2 = tanh(W_2 @ x)\nh' = W2 + alpha * h + h_tilde",
 }
 CELLS = {name: catalogue[name] for name in catalogue} | {k: Cell(v, k) for k, v in ODD.items()}
@@ -43,7 +46,7 @@ def named(graph, place: int) -> str:
 
 def aliases(cell: Cell) -> dict[str, str]:
     """Names that are another name and nothing else, such as `a = x`."""
-    parameters = cell.program.parameters
+    parameters = (*cell.program.parameters, *cell.program.constants)
     found: dict[str, str] = {}
     for e in cell.program.equations:
         right = str(e.expression)
@@ -65,7 +68,7 @@ def check_edges(cell: Cell) -> None:
             name
             for i in inside
             for name in (*graph.nodes[i].texts, *graph.nodes[i].taken)
-            if name in cell.program.parameters
+            if name in (*cell.program.parameters, *cell.program.constants)
         )
         outside = [a for a, b in graph.edges if b in inside and a not in inside]
         drawn += Counter(named(graph, a) for a in outside)

@@ -1,4 +1,4 @@
-"""Pictures of the landing page as it was built, into docs/: laptop, phone, and both in the dark.
+"""Pictures of the landing page as it was built: laptop, phone, both in the dark, and for chats.
 
     make book pictures
 
@@ -21,8 +21,8 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--
 CARD = (1200, 630)
 ALONE = """
 const style = document.createElement('style');
-style.textContent = '.bd-sidebar-primary, .bd-header-article, .gru-button { display: none !important }'
-  + '.bd-article-container { zoom: 1.12 }';
+style.textContent = '.bd-sidebar-primary, .bd-header-article { display: none !important }'
+  + '.gru-button { display: none } .bd-article-container { zoom: 1.12 }';
 document.head.append(style);
 """
 READY = """

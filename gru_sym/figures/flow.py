@@ -10,6 +10,7 @@ from gru_sym.figures.graph import GIVEN, KERNEL, OPERATION, RESULT, Graph, Node,
 from gru_sym.figures.placing import Box, Places, place
 from gru_sym.figures.svg import Label, framed, label
 from gru_sym.functions import FUNCTIONS
+from gru_sym.language.shapes import axes
 from gru_sym.latex import LatexWriter
 from gru_sym.render import Drawing
 
@@ -18,6 +19,9 @@ COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#d55e00", "#0072b2")
 
 NAME, SIZE = 13.0, 11.0
 """Sizes of the letters of names and of sizes, in pixels."""
+
+NOT_IN_FRONT = {"sqrt": "√", "abs": "|·|", "reciprocal": "1 ÷"}
+"""Functions that a paper does not print in front of a bracket."""
 
 TRUNK = 16.0
 """The piece of an edge that has its name and size beside it, before it branches."""
@@ -61,15 +65,12 @@ def _spoken(cell: Cell, graph: Graph, only: Collection[str], title: str) -> str:
     chosen = [e for e in cell.program.equations if not only or e.target.name in only]
     lines = [cell.program.code(e.target.place.line) for e in chosen]
     used = {name for node in graph.nodes for name in (*node.texts, *node.taken)}
-    parameters = [name for name in cell.program.parameters if name in used]
+    arrays = [n for n in (*cell.program.parameters, *cell.program.constants) if n in used]
     parts = [
         f"Data flow of {title}",
         *(f"{name}: {shapes[name.removesuffix(prime)][0]}" for name in given),
         *(" ".join(line.split()) for line in lines),
-        *(
-            f"{p}: {' by '.join(str(s) for s in shapes[p] if s != 1) or 'a number'}"
-            for p in parameters
-        ),
+        *(f"{a}: {' by '.join(map(str, axes(shapes[a]))) or 'a number'}" for a in arrays),
     ]
     return ". ".join(parts) + "."
 
@@ -113,13 +114,15 @@ class _Drawing:
         bare = name.removesuffix("'")
         if bare not in self.cell.sizes.shapes:
             return Label(name)
-        if bare in self.cell.program.parameters:
+        if bare in (*self.cell.program.parameters, *self.cell.program.constants):
             return label(self.writer.name(bare))
         before = bare in self.cell.program.states and bare == name
         return label(self.writer.name(bare, "t-1" if before else "t"))
 
     def _function(self, text: str) -> Label:
-        return label(FUNCTIONS[text].latex) if text in FUNCTIONS else Label(text)
+        if text in NOT_IN_FRONT or text not in FUNCTIONS:
+            return Label(NOT_IN_FRONT.get(text, text))
+        return label(FUNCTIONS[text].latex)
 
     def _shape(self, name: str) -> Label:
         return Label("×".join(self.writer.size(s) for s in self.cell.sizes.shapes[name]))

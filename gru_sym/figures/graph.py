@@ -13,7 +13,6 @@ from gru_sym.cells import Cell
 from gru_sym.language.printer import print_expression
 from gru_sym.language.shapes import Shape
 from gru_sym.language.syntax import (
-    INPUT,
     Apply,
     Equation,
     Expression,
@@ -43,7 +42,7 @@ class Node:
     texts : a name; or a sign, and the functions that follow it.
     gate : the name whose equation it stands in; "" for the input and the states.
     shape : rows and columns of what comes out of it.
-    taken : the parameters and numbers that it takes as they are, beside a kernel.
+    taken : the parameters, constants and numbers that it takes as they are, beside a kernel.
     value : the name of what comes out of it, if it has one and others than a RESULT read it.
     """
 
@@ -84,6 +83,7 @@ def read(cell: Cell, only: Collection[str] = ()) -> Graph:
 class _Reader:
     def __init__(self, cell: Cell, only: Collection[str]) -> None:
         self.cell, self.graph = cell, Graph()
+        self.arrays = {*cell.program.parameters, *cell.program.constants}
         self.known: dict[str, int] = {}
         targets = [e.target.name for e in cell.program.equations]
         for name in only:
@@ -106,11 +106,11 @@ class _Reader:
 
     def _given(self, chosen: list[Equation]) -> None:
         """What comes from outside: the input, the states, and values of equations left out."""
-        computed = {str(e.target) for e in chosen} | set(self.cell.program.parameters)
+        computed = {str(e.target) for e in chosen} | self.arrays
         for name in (name for e in chosen for name in names(e.expression)):
             if str(name) not in computed and str(name) not in self.known:
                 shape = self.cell.sizes.shape(name)
-                gate = "" if name.name in (*self.cell.states, INPUT) else name.name
+                gate = "" if name.name in self.cell.program.data else name.name
                 node = Node(GIVEN, (str(name),), gate, shape, value=str(name))
                 self.known[str(name)] = self._add(node)
 
@@ -136,10 +136,8 @@ class _Reader:
             case Number():
                 return None
             case Name(name=name):
-                return None if name in self.cell.program.parameters else self.known[str(expression)]
-            case MatrixProduct(left=Name(name=kernel), right=right) if (
-                kernel in self.cell.program.parameters
-            ):
+                return None if name in self.arrays else self.known[str(expression)]
+            case MatrixProduct(left=Name(name=kernel), right=right) if kernel in self.arrays:
                 return self._operation(expression, kernel, gate, (right,), KERNEL)
             case Apply(function=function, argument=argument):
                 inner = self._read(argument, gate)
@@ -150,6 +148,8 @@ class _Reader:
                 return inner
             case Times(factors=(above, below)) if (under := divisor(below)) is not None:
                 return self._operation(expression, "÷", gate, (above, under))
+            case Extremum(function=function, parts=parts):
+                return self._operation(expression, function, gate, parts)
             case Extremum(function=function, parts=parts):
                 return self._operation(expression, function, gate, parts)
             case Plus(terms=(Number(value=number), Minus(operand=operand))):  # 1 - z is one step
