@@ -224,7 +224,7 @@ for (const table of document.querySelectorAll('article table')) {
   for (const head of table.querySelectorAll('th')) {
     const place = head.getBoundingClientRect();
     const name = head.textContent.trim();
-    if (place.width && named.test(name) && place.right > edge + 1)
+    if (head.checkVisibility() && place.width && named.test(name) && place.right > edge + 1)
       cut.push(`${name} ends at ${Math.round(place.right)}, the box at ${Math.round(edge)}`);
   }
 }
