@@ -31,7 +31,7 @@ ODD = {
     "numbers": "h' = 0.5 * h + 3 - tanh(2 * (W @ x)) / 4 - h",
     "functions of functions": "h' = exp(tanh(sigmoid(W @ x + b))) - softplus(h)",
     "layer norm": "a = U @ h\nd = a - mean(a)\nh' = tanh(d / sqrt(mean(d * d) + 1e-5) + W @ x)",
-    "constants, inputs": "A: constant\ny: input k\nd: constant\nh' = tanh(A @ h + W @ x + y - d)",
+    "constants, inputs": "A: constant\ny: input\nd: constant\nh' = tanh(A @ h + W @ x + y - d)",
     "largest": "h' = max(W @ x, abs(U @ h)) + min(h, 0.1) + max(b, p)",
     "names that look alike": "W2 = tanh(W_2 @ x)\nh' = W2 + alpha * h + h_tilde",
 }
