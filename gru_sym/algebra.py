@@ -22,13 +22,21 @@ from gru_sym.language.syntax import (
     Number,
     Plus,
     Times,
+    Transpose,
     through_relu,
 )
 from gru_sym.language.unification import Size
 
 
 def size_expression(size: Size) -> sp.Expr:
-    """A size in SymPy. Symbols have no assumptions, so that `sympy.symbols("m n")` match."""
+    """A size in SymPy. Symbols have no assumptions, so that `sympy.symbols("m n")` match.
+
+    >>> size_expression("n"), size_expression("n/4")  # the latter is a share, of one block
+    (n, n/4)
+    """
+    if isinstance(size, str) and "/" in size:
+        whole, number = (size_expression(int(e) if e.isdigit() else e) for e in size.split("/"))
+        return whole / number
     return sp.Symbol(size) if isinstance(size, str) else sp.Integer(size)
 
 
@@ -96,6 +104,8 @@ class Algebra:
                 return _rational(value)
             case Name(name=name, primed=primed):
                 return self.symbol(name, primed)
+            case Transpose(operand=operand):
+                return sp.Transpose(self.expression(operand))
             case Minus(operand=operand):
                 return -self.expression(operand)
             case Apply(function=function, argument=argument):

@@ -62,7 +62,7 @@ class Budget:
 
 
 def budget(whole: Whole, /, parameters: int, by: By = "stored", **sizes: int) -> Budget:
-    """The largest hidden size n with at most so many parameters.
+    r"""The largest hidden size n with at most so many parameters.
 
     >>> from gru_sym import Layer, cell
     >>> print(budget(cell("gru.pytorch"), parameters=100_000, m=28))
@@ -76,6 +76,9 @@ def budget(whole: Whole, /, parameters: int, by: By = "stored", **sizes: int) ->
     >>> print(budget(Model("embedding V x 128; gru.keras n both; dense V"), 10**7, V=10_000))
     n = 377: 9976834 parameters
     n = 378: 10002144 parameters, more than 10000000
+    >>> from gru_sym import Cell  # four blocks: n is a multiple of 4
+    >>> budget(Cell("U: blocks 4\nh' = tanh(W @ x + U @ h)"), parameters=10_000, m=28).n
+    148
     >>> print(budget(cell("gru.pytorch"), parameters=100_000, by="multiply-adds", m=28))
     n = 169: 99879 multiply-adds a step
     n = 170: 100980 multiply-adds a step, more than 100000
@@ -100,10 +103,11 @@ def budget(whole: Whole, /, parameters: int, by: By = "stored", **sizes: int) ->
     parameters, name = operator.index(parameters), whole.name
     sizes = _numbers(whole, sizes)
     size = _sought(whole, sizes)
-    count = _counting(_formula(whole, sizes, by), size, name)
+    step = _step(whole, size, sizes)
+    count = _counting(_formula(whole, sizes, by), size, name, step)
     if count(1) > parameters:
         raise ValueError(
-            f"{name} has at least {count(1)} {UNITS[by]}, at {size} = 1; "
+            f"{name} has at least {count(1)} {UNITS[by]}, at {size} = {step}; "
             f"that is more than {parameters}"
         )
     fits, too_large = 1, 2
@@ -112,7 +116,8 @@ def budget(whole: Whole, /, parameters: int, by: By = "stored", **sizes: int) ->
     while too_large - fits > 1:
         middle = (fits + too_large) // 2
         fits, too_large = (middle, too_large) if count(middle) <= parameters else (fits, middle)
-    return Budget(size, fits, count(fits), too_large, count(too_large), parameters, sizes, by)
+    n, next_n = step * fits, step * too_large
+    return Budget(size, n, count(fits), next_n, count(too_large), parameters, sizes, by)
 
 
 def match(whole: Whole, other: Whole, /, by: By = "stored", **sizes: int) -> Budget:
@@ -203,9 +208,21 @@ def _formula(whole: Whole, sizes: Mapping[str, int], by: By) -> sp.Expr:
     return sp.sympify(evaluate(sp.sympify(found.effective), sizes, whole.size_names, name))
 
 
-def _counting(formula: sp.Expr, size: str, name: str) -> Callable[[int], int]:
-    """A count as a function of one size, which grows from 1 on."""
-    polynomial = sp.Poly(formula, sp.Symbol(size))
+def _step(whole: Whole, size: str, sizes: Mapping[str, int]) -> int:
+    """The least size that divides into equal blocks, of which all others are multiples."""
+    cell = whole.cell if isinstance(whole, Layer) else whole
+    if isinstance(cell, Model):
+        return 1
+    cell.check_blocks(sizes)
+    return cell.sizes.multiplied({**sizes, size: 1})[size]
+
+
+def _counting(formula: sp.Expr, size: str, name: str, step: int = 1) -> Callable[[int], int]:
+    """A count as a function of one size in steps, which grows from 1 on."""
+    symbol = sp.Symbol(size)
+    if not formula.is_polynomial(symbol):
+        raise ValueError(f"the count of {name} does not grow with {size}")
+    polynomial = sp.Poly(formula.subs(symbol, step * symbol), symbol)
     growth = (polynomial.shift(2) - polynomial.shift(1)).all_coeffs()
     if min(growth) < 0 or not any(growth):  # no negative coefficient: positive at 0, 1, 2, ...
         raise ValueError(f"the count of {name} does not grow with {size}")

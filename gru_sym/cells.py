@@ -14,7 +14,6 @@ from gru_sym.algebra import Algebra, size_expression
 from gru_sym.language.inference import Reason, explain, infer
 from gru_sym.language.notes import notes
 from gru_sym.language.scope import read
-from gru_sym.language.shapes import axes
 from gru_sym.language.syntax import INPUT
 from gru_sym.latex import LatexWriter
 from gru_sym.roles import BIAS, gates, output_state, roles
@@ -33,7 +32,8 @@ class Parameter:
     Attributes
     ----------
     name : as in the equations, or with the layer's ending.
-    shape : SymPy sizes: (rows, columns) of a matrix, (rows,) of a vector, () of a scalar.
+    shape : SymPy sizes: (rows, columns) of a matrix, (rows,) of a vector, () of a scalar, and of a
+        kernel with H blocks (H, rows / H, columns / H).
     role : input kernel, recurrent kernel, bias, peephole, projection or scale.
     gate : the gate or state whose equation it stands in.
     in_cell : its name in the equations; of a layer's "W_ir_l1_reverse" it is "W_ir".
@@ -156,7 +156,7 @@ class Cell:
         return tuple(
             Parameter(
                 name,
-                tuple(map(size_expression, axes(self.sizes.shapes[name]))),
+                tuple(map(size_expression, self.sizes.stored(name))),
                 role[name],
                 gate[name],
             )
@@ -183,7 +183,7 @@ class Cell:
         reads_input = any(name.name == INPUT for _, name in program.occurrences())
         further = (*program.inputs[1:], *program.constants)
         names = (*((INPUT,) * reads_input), *self.states, *program.parameters, *further)
-        shapes = [self.sizes.shapes[name] for name in names]
+        shapes = [*(self.sizes.shapes[name] for name in names), self.sizes.blocks.values()]
         used = dict.fromkeys(size for shape in shapes for size in shape if isinstance(size, str))
         return tuple(
             sorted(used, key=lambda size: ("m", "n").index(size) if size in ("m", "n") else 2)
@@ -225,7 +225,22 @@ class Cell:
 
     def evaluate(self, formula: sp.Expr, sizes: Mapping[str, SizeValue]) -> SizeValue:
         """Put sizes into a formula in this cell's symbols; an int if none is left."""
+        self.check_blocks(sizes)
         return evaluate(formula, sizes, self.size_names, self.name)
+
+    def check_blocks(self, sizes: Mapping[str, SizeValue]) -> None:
+        """Raise `ValueError` where the blocks of a kernel cannot be equal at these sizes."""
+        for name, blocks in self.sizes.blocks.items():
+            number = sizes.get(blocks, blocks) if isinstance(blocks, str) else blocks
+            for size in self.sizes.shapes[name]:
+                value = sizes.get(size, size) if isinstance(size, str) else size
+                known = isinstance(value, int) and isinstance(number, int) and number > 0
+                if known and value % number:
+                    which = f"{size} = {value}" if isinstance(size, str) else str(size)
+                    raise ValueError(
+                        f"{name} has {number} equal blocks on its diagonal, and {which} is no "
+                        f"multiple of {number}"
+                    )
 
     # As mathematics
 

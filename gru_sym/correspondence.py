@@ -48,6 +48,12 @@ class Correspondence:
             raise ValueError(f"what stands for {name} is one expression, not {text!r}")
         tree = equations[0].expression
         self._check_names(name, tree)
+        blocks = self.b.sizes.blocks.get(name)
+        if blocks is not None and self.a.sizes.blocks_of(tree) != blocks:
+            raise ValueError(
+                f"{name} of {self.b.name} is a kernel of {blocks} blocks, and {text} of "
+                f"{self.a.name} is none"
+            )
         shape, expected = self.a.sizes.shape(tree), self.b.sizes.shapes[name]
         zero = isinstance(tree, Number) and not tree.value
         spreads = zero or (expected[1] == 1 and self.a.sizes.is_scalar(tree))

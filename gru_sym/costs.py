@@ -147,6 +147,7 @@ def cost(whole: Cell | Layer | Model, /, **sizes: SizeValue) -> Cost:
         raise ValueError(f"{min(taken)} names a size of {whole.name}; here it has another meaning")
     first_steps = 1 if sizes.get("T") == 1 else None
     if isinstance(whole, Layer):
+        whole.cell.check_blocks(sizes)
         whole, sizes = whole.with_height(sizes)
         formulas = _layer(whole, first_steps)
     else:

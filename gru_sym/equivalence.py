@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 from gru_sym.cells import Cell
@@ -248,7 +249,7 @@ def _refute(
             shown = _shown(one), _shown(other)
             apart = one.b < other.a or other.b < one.a
             if apart and shown[0] != shown[1] and _is_known(one) and _is_known(other):
-                sizes = dict.fromkeys(put.a.size_names, every)
+                sizes = {name: point.size(name) for name in put.a.size_names}
                 found = put.state(state), *shown
                 return Refutation(put.a, put.b, put.texts, sizes, point.arrays, *found)
     return None
@@ -259,6 +260,7 @@ class _Point:
 
     def __init__(self, cell: Cell, every_size: int, largest: int, generator: random.Random) -> None:
         self.every_size = every_size
+        self.sizes = cell.sizes.multiplied(dict.fromkeys(cell.size_names, every_size))
         self.arrays: dict[str, list[list[Fraction]]] = {}
         for name in (*cell.program.data, *cell.program.parameters, *cell.constants):
             rows, columns = map(self.size, cell.sizes.shapes[name])
@@ -266,9 +268,14 @@ class _Point:
                 [Fraction(generator.randint(-largest, largest)) for _ in range(columns)]
                 for _ in range(rows)
             ]
+            if (blocks := cell.sizes.blocks.get(name)) is not None:
+                high, wide = rows // self.size(blocks), columns // self.size(blocks)
+                for i, j in product(range(rows), range(columns)):
+                    if i // high != j // wide:
+                        self.arrays[name][i][j] = Fraction(0)
 
     def size(self, value: str | int) -> int:
-        return self.every_size if isinstance(value, str) else value
+        return self.sizes.get(value, self.every_size) if isinstance(value, str) else value
 
     def entry(self, name: str, row: int, column: int) -> Fraction:
         return self.arrays[name][row][column]

@@ -21,6 +21,7 @@ from gru_sym.language.syntax import (
     Number,
     Plus,
     Times,
+    Transpose,
     divisor,
 )
 from gru_sym.language.unification import Size
@@ -73,7 +74,9 @@ class LatexWriter:
         first = [rf"{', '.join(members)} \in {space}" for space, members in groups.items()]
         kernels: dict[str, list[str]] = {}
         for name in self.program.parameters:
-            kernels.setdefault(self._space(name), []).append(self.name(name))
+            blocks = self.sizes.blocks.get(name)
+            form = "" if blocks is None else rf"\ \text{{in }} {self.size(blocks)} \text{{ blocks}}"
+            kernels.setdefault(self._space(name) + form, []).append(self.name(name))
         for name in self.program.constants:
             kernels.setdefault(rf"{self._space(name)}\ \text{{fixed}}", []).append(self.name(name))
         rest = [rf"{', '.join(members)} \in {space}" for space, members in kernels.items()]
@@ -89,7 +92,9 @@ class LatexWriter:
         return _pretty(name, time)
 
     def size(self, size: Size) -> str:
-        """A size: k2 is k with a subscript, a word stays a word."""
+        """A size: k2 is k with a subscript, a word stays a word, n/H a share."""
+        if "/" in str(size):
+            return "/".join(self.size(int(e) if e.isdigit() else e) for e in str(size).split("/"))
         return plain_latex(str(size)) if str(size) in self._plain_sizes else size_latex(size)
 
     def _space(self, name: str) -> str:
@@ -109,6 +114,8 @@ class LatexWriter:
                     return self.name(name)
                 before = name in self.program.states and not primed
                 return self.name(name, "t-1" if before else "t")
+            case Transpose(operand=operand):
+                return rf"{self.expression(operand)}^{{\top}}"
             case Minus(operand=operand):
                 return "-" + self._grouped(operand, Plus, Minus)
             case Apply(function=function, argument=argument):

@@ -274,6 +274,7 @@ class Layer:
 
     def _evaluate(self, what: str, sizes: dict[str, SizeValue]) -> SizeValue:
         """The count, weights or biases; the number of layers may be given only now."""
+        self.cell.check_blocks(sizes)
         fixed, rest = self.with_height(sizes)
         if fixed is not self:
             return fixed._evaluate(what, rest)

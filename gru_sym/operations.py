@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
+from gru_sym.algebra import size_expression
 from gru_sym.cells import Cell
 from gru_sym.codegen.fusion import Assign, Line, Stack
 from gru_sym.codegen.reading import output_first
@@ -30,6 +31,7 @@ from gru_sym.language.syntax import (
     Number,
     Plus,
     Times,
+    Transpose,
     divisor,
 )
 
@@ -49,6 +51,7 @@ class Array:
     grad : whether a gradient flows to it.
     given : it is a parameter, the input, or a trained first state, and kept anyway.
     base : the array whose storage it is a view of; None if it has its own.
+    blocks : how many blocks on the diagonal it is made of.
     """
 
     shape: tuple[sp.Expr, sp.Expr]
@@ -56,11 +59,12 @@ class Array:
     grad: bool = False
     given: bool = False
     base: Array | None = None
+    blocks: sp.Expr = ONE
 
     @property
     def numbers(self) -> sp.Expr:
         """How many numbers it holds."""
-        return self.lead * self.shape[0] * self.shape[1]
+        return self.lead * self.shape[0] * self.shape[1] / self.blocks
 
     @property
     def storage(self) -> Array:
@@ -133,7 +137,9 @@ class _Run:
         self.whole = plan.whole
         states = output_first(self.cell)
         for parameter in self.cell.program.parameters:
-            self.known[parameter] = Array(self.shapes[parameter], grad=True, given=True)
+            blocks = size_expression(self.cell.sizes.blocks.get(parameter, 1))
+            shape = self.shapes[parameter]
+            self.known[parameter] = Array(shape, grad=True, given=True, blocks=blocks)
         for constant in self.cell.constants:
             self.known[constant] = Array(self.shapes[constant], given=True)
         given = self.states_grad
@@ -201,6 +207,9 @@ class _Run:
                 if primed:
                     return self.primed[name]
                 return None if self.known[name] is None else self._array(name)
+            case Transpose(operand=operand):
+                array = self._need(operand)
+                return array.view(array.lead, (array.shape[1], array.shape[0]))
             case Minus(operand=operand):
                 value = self._value(operand)
                 return value and self._do(SIGN, [value])
@@ -209,7 +218,8 @@ class _Run:
                 # What PyTorch does for 1 / a: a.reciprocal() * 1.
                 return self._do(MULTIPLICATION, [value]) if function == RECIPROCAL else value
             case MatrixProduct(left=left, right=right):
-                return self._product(self._need(left), self._need(right))
+                number = self.cell.sizes.blocks_of(left) or 1
+                return self._product(self._need(left), self._need(right), size_expression(number))
             case Times(factors=parts):
                 return self._times(parts)
             case Extremum(function=function, parts=parts):
@@ -247,12 +257,12 @@ class _Run:
         self.done.append(Operation(MEAN, (operand,), result, operand.numbers))
         return result
 
-    def _product(self, left: Array, right: Array) -> Array:
+    def _product(self, left: Array, right: Array, blocks: sp.Expr = ONE) -> Array:
         shape = (left.shape[0], right.shape[1])
         if right.lead == 1 and left.shape[1] == 1:  # a column and a row: no sum
             return self._do(MULTIPLICATION, [left, right], shape)
         result = Array(shape, right.lead, left.grad or right.grad)
-        work = right.lead * shape[0] * left.shape[1] * shape[1]
+        work = right.lead * shape[0] * left.shape[1] * shape[1] / blocks
         self.done.append(Operation(PRODUCT, (left, right), result, work))
         return result
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from html import escape
 from io import StringIO
 from typing import Any
@@ -106,6 +107,8 @@ def spelled(formula: SizeValue) -> str:
     >>> m, n = sp.symbols("m n")
     >>> spelled(3 * m * n + 3 * n**2 + 4 * n), spelled(6 * n)
     ('3n² + 3nm + 4n', '6n')
+    >>> spelled(2 * n**2 / sp.Symbol("H") + 3 * n), spelled(n * (n - 1) / 2)
+    ('2n²/H + 3n', 'n²/2 - n/2')
     """
     common, terms = _terms(formula)
     return factored(formula) or _sum([(common * number, *rest) for number, *rest in terms])
@@ -116,12 +119,20 @@ def _terms(formula: SizeValue) -> tuple[int, list[Any]]:
     formula = sp.expand(formula)
     symbols = sorted(formula.free_symbols, key=lambda s: (s.name != "n", s.name != "m", s.name))
     if not symbols:
-        return 1, [(int(formula), (), ())]
-    terms = [(powers, int(c)) for powers, c in sp.Poly(formula, *symbols).terms()]
-    common = math.gcd(*(c for _, c in terms))
+        return 1, [(Fraction(int(formula)), (), ())]
+    terms = []
+    for term in sp.Add.make_args(formula):
+        number, rest = term.as_coeff_Mul()
+        exponents = rest.as_powers_dict()
+        terms.append(
+            (tuple(int(exponents.get(symbol, 0)) for symbol in symbols), Fraction(str(number)))
+        )
+    whole = all(c.denominator == 1 for _, c in terms)
+    common = math.gcd(*(int(c) for _, c in terms)) if whole else 1
     names = [symbol.name for symbol in symbols]
-    terms.sort(key=lambda term: (sum(term[0]), term[0]), reverse=True)  # n² + nm + n
-    return common, [(c // common, names, powers) for powers, c in terms]
+    # n² + nm + n, and n²/H where n² is
+    terms.sort(key=lambda t: (sum(p for p in t[0] if p > 0), t[0]), reverse=True)
+    return common, [(c / common, names, powers) for powers, c in terms]
 
 
 def _sum(terms: Sequence[Any]) -> str:
@@ -130,16 +141,21 @@ def _sum(terms: Sequence[Any]) -> str:
     return text + "".join((" - " if negative else " + ") + other for negative, other in others)
 
 
-def _monomial(coefficient: int, names: Sequence[str], powers: Sequence[int]) -> str:
-    """2n, nm or n²; with a name of several letters, 2·hidden."""
-    parts = [
-        name + (str(power).translate(SUPERSCRIPTS) if power > 1 else "")
+def _monomial(coefficient: Fraction, names: Sequence[str], powers: Sequence[int]) -> str:
+    """2n, nm, n² or n²/H; with a name of several letters, 2·hidden."""
+    powers_of = [
+        (name + (str(abs(power)).translate(SUPERSCRIPTS) if abs(power) > 1 else ""), power)
         for name, power in zip(names, powers, strict=True)
         if power
     ]
-    if coefficient != 1 or not parts:
-        parts.insert(0, str(coefficient))
-    return ("" if all(len(name) == 1 for name in names) else "·").join(parts)
+    above = [text for text, power in powers_of if power > 0]
+    below = [text for text, power in powers_of if power < 0]
+    if coefficient.numerator != 1 or not above:
+        above.insert(0, str(coefficient.numerator))
+    if coefficient.denominator != 1:
+        below.insert(0, str(coefficient.denominator))
+    joint = "" if all(len(name) == 1 for name in names) else "·"
+    return "/".join([joint.join(above), *below])
 
 
 def drawing(figure: Any, alt: str) -> Drawing:

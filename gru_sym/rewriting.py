@@ -17,6 +17,7 @@ from gru_sym.language.syntax import (
     Number,
     Plus,
     Times,
+    Transpose,
     children,
 )
 from gru_sym.normal.application import apply
@@ -77,7 +78,7 @@ def _with(expression: Expression, parts: list[Expression]) -> Expression:
     match expression:
         case Apply():
             return replace(expression, argument=parts[0])
-        case Minus() | Mean():
+        case Minus() | Mean() | Transpose():
             return replace(expression, operand=parts[0])
         case Extremum():
             return replace(expression, parts=tuple(parts))
@@ -100,6 +101,8 @@ def _tidy(expression: Expression) -> Expression:
             return Number(-value, place)
         case Minus(operand=Minus(operand=inner)):
             return inner
+        case Transpose(operand=Number() as zero):
+            return zero
         case MatrixProduct(left=left, right=right) if _is_zero(left) or _is_zero(right):
             return Number(Fraction(0), expression.place)
         case Plus():

@@ -16,6 +16,7 @@ from gru_sym.language.syntax import (
     Name,
     Plus,
     Times,
+    Transpose,
     applies_function,
     children,
     names,
@@ -116,7 +117,7 @@ class _RoleReader:
                 yield name, role
             case Name(name=name, primed=False) if name in self.constants:
                 yield from self.visit(self.program.equation_of[name].expression, role)
-            case Apply() | Extremum() | Mean():
+            case Apply() | Extremum() | Mean() | Transpose():
                 for part in children(expression):
                     yield from self.visit(part, role)
             case Minus(operand=operand):

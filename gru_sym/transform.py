@@ -245,6 +245,9 @@ def _put(
         if each not in put and each not in found.program.parameters:
             raise ValueError(f"{title} would lose {each}, too")
     for old, tree in put.items():
+        blocks = cell.sizes.blocks.get(old)
+        if found.sizes.blocks_of(tree) != blocks is not None and tree != ZERO:
+            raise ValueError(f"{old} has blocks in {cell.name}; no full kernel can stand for it")
         if not found.sizes.is_scalar(tree) and found.sizes.shape(tree) != cell.sizes.shapes[old]:
             raise ValueError(
                 f"{old} has shape {shown(cell.sizes.shapes[old])} in {cell.name}, but "

@@ -1,8 +1,9 @@
 """From a few small sizes to all: parameters that count at small sizes count at large ones.
 
 Let D be some entries of the parameters, given by a rule for all sizes: whole parameters, or the
-first column, the first row or the first entry of one. Let B say for each size symbol how many times
-it occurs in the shape of one parameter, and one more if the rule names a first index of this size.
+first column, the first row, the first entry or a triangle of one. Let B say for each size
+symbol how many times it occurs in the shape of one parameter, and one more if the rule names a
+first index of this size.
 
 **Theorem.** Let a cell be local (`locality`), and let its functions be analytic, or piecewise
 linear with every choice of pieces occurring for almost all parameters. Where it is local through
@@ -33,6 +34,9 @@ it then needs is a grid of exact ranks at small sizes. Products of kernels are t
 Three kernels around an elementwise product are treated through `tensors`, and next states that
 others read may be data of their own (`observed`). Where it is at some sizes alone that not every
 choice of pieces occurs, the theorem is applied from one unit more on, and says so.
+Where kernels have H blocks, a place is a block and a place within it. S consists of the same places
+in some blocks: the small cell has fewer and smaller blocks, and B says both numbers. Constants are
+generic, like the parameters, and have no columns.
 """
 
 from __future__ import annotations
@@ -53,7 +57,13 @@ from gru_sym.certificates.locality import locality, rows_vanish, sums_poles
 from gru_sym.certificates.lowrank import multiplied_out
 from gru_sym.certificates.moves import MixingFamily
 from gru_sym.certificates.observed import systems_with_observed
-from gru_sym.certificates.small_sizes import base_sizes, grid, inner_sizes
+from gru_sym.certificates.small_sizes import (
+    base_sizes,
+    divided_sizes,
+    grid,
+    inner_sizes,
+    multiplied,
+)
 from gru_sym.certificates.system import System
 from gru_sym.certificates.tensors import Tensor, bilinear, tensors
 
@@ -135,15 +145,19 @@ def _proved(found: Redundancy, system: System) -> Verdict:
 
 def _on_grid(system: System, rule: Rule, found_tensors: Sequence[Tensor]) -> Verdict:
     """The theorem with one choice of D: its ranks, from the largest sizes down."""
-    base = base_sizes(system, rule, found_tensors)
+    divided = divided_sizes(system)
+    if divided is None:
+        return Verdict(reason="its sizes are divided into blocks in more than one way")
+    base = base_sizes(system, rule, found_tensors, divided)
     if prod(base.values()) > MAX_GRID:
         return Verdict(reason="it has too many sizes")
     inner = inner_sizes(system, found_tensors, base)
     conditions = [Condition(((sp.Symbol(k), sp.Integer(v)),)) for k, v in inner.items() if v > 1]
     tried = []
-    for sizes in reversed([dict(zip(base, each, strict=True)) for each in grid(base)]):
+    for at in reversed([dict(zip(base, each, strict=True)) for each in grid(base)]):
+        sizes = multiplied(at, divided)
         reason = failing(system, rule, sizes | inner, found_tensors)
-        if reason == PIECES:  # perhaps not so for one unit more, or nowhere else
+        if reason == PIECES and not divided:  # perhaps not so for one unit more, or nowhere else
             larger = {k: v + (v == base[k]) for k, v in sizes.items()}
             more = [] if larger == sizes else [larger | inner]
             if not any(failing(system, rule, each, found_tensors) for each in more):

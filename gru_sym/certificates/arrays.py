@@ -11,6 +11,7 @@ from gru_sym.certificates.absorption import Elimination, Pivot
 from gru_sym.certificates.sites import HOLE
 from gru_sym.functions import FUNCTIONS
 from gru_sym.normal.polynomials import (
+    TRANSPOSED,
     Factor,
     Function,
     Polynomial,
@@ -76,7 +77,8 @@ def _term(term: Term, arrays: Arrays) -> Any:
 def _factor(factor: Factor, arrays: Arrays) -> Any:
     match factor:
         case Symbol(name):
-            return arrays[name]
+            bare = name.removesuffix(TRANSPOSED)
+            return arrays[name] if bare == name else arrays[bare].T
         case Function(function=function, argument=argument):
             if function not in ELEMENTWISE:
                 raise ValueError(f"{function} of parameters cannot be computed by plain arithmetic")

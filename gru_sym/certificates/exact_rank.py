@@ -103,6 +103,14 @@ class Search:
         # A cell that does not read its input has no size m.
         return self.sizes.get(size, 1) if isinstance(size, str) else size
 
+    def stored(self, name: str, row: int, column: int) -> bool:
+        """Whether an entry is not 0 by the form of its kernel, which may have blocks."""
+        if name not in self.system.blocks:
+            return True
+        number = self.size(self.system.blocks[name])
+        rows, columns = (self.size(size) // number for size in self.system.shapes[name])
+        return row // rows == column // columns
+
     @cached_property
     def columns(self) -> dict[Entry, int]:
         """The number of every parameter entry."""
@@ -111,6 +119,7 @@ class Search:
             for name in self.system.parameters
             for i in range(self.size(self.system.shapes[name][0]))
             for j in range(self.size(self.system.shapes[name][1]))
+            if self.stored(name, i, j)
         )
         return {entry: number for number, entry in enumerate(entries)}
 
@@ -132,6 +141,8 @@ class Search:
                 if support is not None and (name, row) not in support:
                     return ZERO
                 return Dual(draws((sample, name, row)), varies=True)
+            if not self.stored(name, row, column):
+                return ZERO
             if name in factors:
                 made = factors[name]
                 value = sum(
@@ -167,6 +178,8 @@ class Search:
         if name in self.data:
             # Larger than the parameters, so that no bias keeps a relu at 0 for most samples.
             return 8 * _between_minus_one_and_one(self.draws(("real", sample, name, row)))
+        if not self.stored(name, row, column):
+            return Fraction(0)
         return _between_minus_one_and_one(self.draws(("real", name, row, column)))
 
     @cached_property
@@ -213,14 +226,22 @@ class Search:
 
         Exchanging two units exchanges their parameters and changes nothing else. So if units 0 and
         1 have no parameter in common, no two units have, and each is a block like that of unit 0.
+        Where kernels have blocks, all of equally many, units are exchanged within one, and blocks
+        as a whole: any unit becomes any other, and unit 0 is compared with all of them.
         """
+        if len(set(self.system.blocks.values())) > 1:
+            return 1, self.outputs
         if len({self._rows(state) for state in self.system.states}) != 1:
             return 1, self.outputs
         units = self.size(self._rows(next(iter(self.system.states))))
         if units == 1:
             return 1, self.outputs
-        first, second = ([(state, unit) for state in self.system.states] for unit in (0, 1))
-        shared = set(self.touched(first)) & set(self.touched(second))
+        first, *others = (
+            [(state, unit) for state in self.system.states]
+            for unit in range(units if self.system.blocks else 2)
+        )
+        own = set(self.touched(first))
+        shared = any(own.intersection(self.touched(other)) for other in others)
         return (1, self.outputs) if shared else (units, first)
 
     def touched(self, outputs: list[tuple[str, int]]) -> list[int]:

@@ -18,15 +18,19 @@ from gru_sym.algebra import size_expression
 from gru_sym.cells import Cell, SizeValue
 from gru_sym.certificates.absorption import Elimination, Pivot, eliminate, with_constants
 from gru_sym.certificates.families import FalseFamily, Family, independent_directions
-from gru_sym.certificates.moves import Absorption, MixingFamily, ScalingFamily, ShiftFamily
+from gru_sym.certificates.moves import (
+    Absorption,
+    MixingFamily,
+    ReflectionFamily,
+    ScalingFamily,
+    ShiftFamily,
+)
 from gru_sym.certificates.shifts import shifts
 from gru_sym.certificates.sites import alone, data_sites
 from gru_sym.certificates.symmetry import HOMOGENEOUS, WHOLE, Mixing, Scaling, symmetries, witnesses
 from gru_sym.normal.exponents import functions_of
 from gru_sym.normal.form import normal_form
-from gru_sym.normal.polynomials import (
-    Polynomial,
-)
+from gru_sym.normal.polynomials import TRANSPOSED, Polynomial
 from gru_sym.render import Table
 
 
@@ -104,12 +108,16 @@ def redundancy(cell: Cell) -> Redundancy:
     """
     program, sizes = cell.program, cell.sizes
     states = normal_form(program, sizes).states
+    turned = {f"{name}{TRANSPOSED}": sizes.shapes[name][::-1] for name in program.transposed}
+    sizes = replace(sizes, shapes={**sizes.shapes, **turned})
+    free = tuple(name for name in program.parameters if name not in program.rigid)
     data = frozenset(program.data)
     sites = data_sites(states.values(), data)
-    elimination = eliminate(sites, program.parameters, data, sizes)
+    elimination = eliminate(sites, free, data, sizes)
     held = {*elimination.free, *(pivot.parameter for pivot in elimination.pivots)}
-    movable = tuple(name for name in program.parameters if name not in held)
+    movable = tuple(name for name in free if name not in held)
     found = [
+        *_reflections(elimination, program.parameters),
         *_absorptions(elimination),
         *_shifts(elimination, movable),
         *_symmetries(elimination, (), movable),
@@ -117,11 +125,11 @@ def redundancy(cell: Cell) -> Redundancy:
     if any(f.function in HOMOGENEOUS for f in functions_of(*states.values())):
         # What a relu gains in scale changes coefficients: here no pivot may keep them.
         rigid = Elimination((), (), tuple(with_constants(sites, data)), sizes)
-        scalings = _symmetries(rigid, states.values(), program.parameters)
+        scalings = _symmetries(rigid, states.values(), free)
         found += [f for f in scalings if isinstance(f, ScalingFamily) and f.scaling.positive]
     proved = [family for family in found if family.proves(states)]
     whole = Redundancy(cell, tuple(with_witnesses(proved)))
-    for at in _sizes_tried(cell.size_names):
+    for at in map(cell.sizes.multiplied, _sizes_tried(cell.size_names)):
         expected = int(whole.count(**at))
         if whole.holds(**at) and expected != (
             rank := independent_directions(whole.families, sizes.shapes, at)
@@ -200,6 +208,18 @@ def _absorption_sentence(
         *(sp.Rational(str(numbers[m] / lead)) * sp.Symbol(m) for m in members), evaluate=False
     )
     return f"{_listed(members)} occur only in the combination {combination}{where}"
+
+
+def _reflections(elimination: Elimination, parameters: tuple[str, ...]) -> Iterator[Family]:
+    """What a kernel may gain that it loses with its transpose: W - W.T, or W + W.T."""
+    for name in parameters:
+        rows, columns = elimination.sizes.shapes[name]
+        if rows == columns and name + TRANSPOSED in elimination.sizes.shapes:
+            size = size_expression(rows)
+            for sign, kind in ((1, "symmetric"), (-1, "antisymmetric")):
+                count = size * (size + sign) / 2
+                sentence = f"{name} and its transpose lose what {name} gains if that is {kind}"
+                yield ReflectionFamily((name,), sp.expand(count), sentence, elimination, sign)
 
 
 def _shifts(elimination: Elimination, movable: tuple[str, ...]) -> Iterator[Family]:

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from itertools import islice, product
 
 from gru_sym.certificates.families import Family
-from gru_sym.certificates.moves import Absorption, ScalingFamily, ShiftFamily
+from gru_sym.certificates.moves import (
+    Absorption,
+    ReflectionFamily,
+    ScalingFamily,
+    ShiftFamily,
+)
 from gru_sym.certificates.symmetry import COLUMNS, ROWS, Side
 from gru_sym.certificates.system import Entry, System
 from gru_sym.language.shapes import Shape
@@ -15,11 +20,15 @@ from gru_sym.language.shapes import Shape
 
 @dataclass(frozen=True)
 class Fixed:
-    """Entries of one parameter: of all of its rows or the first one, and so for its columns."""
+    """Entries of one parameter: of all of its rows or the first one, and so for its columns.
+
+    Of a square matrix also the "upper" triangle, with the diagonal, or the "lower" one, without it.
+    """
 
     parameter: str
     rows: bool = True
     columns: bool = True
+    triangle: str = ""
 
     def anchors(self, shapes: Mapping[str, Shape]) -> Iterator[str]:
         """The sizes whose first index it names."""
@@ -42,7 +51,8 @@ def entries(
         rows, columns = (size(each) for each in shapes[fixed.parameter])
         for i in range(rows if fixed.rows else 1):
             for j in range(columns if fixed.columns else 1):
-                yield fixed.parameter, i, j
+                if not fixed.triangle or (fixed.triangle == "upper") == (i <= j):
+                    yield fixed.parameter, i, j
 
 
 def rules(families: Sequence[Family], system: System) -> Iterator[Rule]:
@@ -56,6 +66,8 @@ def rules(families: Sequence[Family], system: System) -> Iterator[Rule]:
         match family:
             case Absorption():
                 certain += [Fixed(name) for name in family.free]
+            case ReflectionFamily(parameters=(name,), sign=sign):
+                certain.append(Fixed(name, triangle="upper" if sign == 1 else "lower"))
             case ShiftFamily():
                 options.append([Fixed(name) for name in family.witnesses])
             case ScalingFamily():

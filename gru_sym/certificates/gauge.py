@@ -109,7 +109,8 @@ class _Search:
         self.shapes = cell.sizes.shapes
         self.forms = normal_form(cell.program, cell.sizes).states
         self.seen = [form for state, form in self.forms.items() if state not in hidden]
-        self.movable = {*cell.program.parameters, *hidden}
+        self.parameters = set(cell.program.parameters) - cell.program.rigid
+        self.movable = {*self.parameters, *hidden}
 
     def symbol(self, name: str) -> Polynomial:
         return Polynomial.symbol(name, self.shapes[name] == (1, 1))
@@ -185,7 +186,7 @@ class _Search:
             if (
                 states
                 and readers == {READER + state for state in states}
-                and rest <= set(self.cell.program.parameters)
+                and rest <= self.parameters
             ):
                 powers = tuple(
                     (side, 1 if side[1] == ROWS else -1)

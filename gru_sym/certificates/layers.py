@@ -59,6 +59,7 @@ from gru_sym.certificates.finding import Redundancy
 from gru_sym.certificates.gauge import Gauge, gauges
 from gru_sym.certificates.reached import Reached, reached
 from gru_sym.certificates.rewritten import Stacked, one_step, stacked
+from gru_sym.certificates.units import beyond_full_kernels
 from gru_sym.certificates.unrolled import Observed, UnrolledLayer, check_options, parameter_copy
 from gru_sym.language.syntax import INPUT
 from gru_sym.layers import Layer
@@ -98,8 +99,7 @@ def layer_count(
     """
     check_options(steps, observed)
     stored = layer.count(**sizes)
-    if not isinstance(layer.num_layers, int) and str(layer.num_layers) in sizes:
-        layer = replace(layer, num_layers=sizes.pop(str(layer.num_layers)))
+    layer, sizes = layer.with_height(sizes)
     at_sizes = None
     if isinstance(stored, int) and isinstance(layer.num_layers, int) and stored <= MAX_UNROLLED:
         at_sizes = _unrolled(layer, steps, observed, sizes)
@@ -134,9 +134,9 @@ class _Theorem:
 
 @lru_cache(maxsize=64)
 def _theorem(layer: Layer) -> _Theorem:
-    cell, top = layer.cell, layer.num_layers
-    if cell.inputs[1:] or cell.constants:
-        return _Theorem(cell, reason="the theorem for all sizes has no further inputs or constants")
+    cell, top, reason = layer.cell, layer.num_layers, beyond_full_kernels(layer.cell)
+    if reason:
+        return _Theorem(cell, reason=reason)
     hidden = tuple(state for state in cell.states if state != cell.output)
     if top != 1:
         whole = _whole(layer)

@@ -49,7 +49,9 @@ def multiplied_out(system: System, mixings: Iterable[Mixing]) -> System | None:
         return None
     shapes = dict(system.shapes) | rewriter.shapes
     made = dict(rewriter.made)
-    return System(states, shapes, system.data, (*kept, *made), made, system.constants)
+    return System(
+        states, shapes, system.data, (*kept, *made), made, system.constants, system.blocks
+    )
 
 
 def exchanged_products(

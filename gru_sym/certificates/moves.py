@@ -17,7 +17,7 @@ from gru_sym.language.shapes import Sizes
 from gru_sym.language.unification import Size
 from gru_sym.normal.application import POSITIVE
 from gru_sym.normal.form import Linear, Substitution, power
-from gru_sym.normal.polynomials import INVERSE, Polynomial, matrix_product
+from gru_sym.normal.polynomials import INVERSE, TRANSPOSED, Polynomial, matrix_product
 from gru_sym.normal.prime_field import residue
 
 # No name of a cell contains these characters.
@@ -86,6 +86,44 @@ class ShiftFamily(Family):
         """One for each entry of the shift."""
         for _, i, j in tangent.entries(self.parameters[0]):
             yield {(name, i, j): residue(q) for name, q in self.multiples.items()}
+
+
+@dataclass(frozen=True, repr=False)
+class ReflectionFamily(Family):
+    """A symmetric matrix that W may gain in W - W.T; antisymmetric in W + W.T, where `sign` is -1.
+
+    It moves the matrix by S where S.T is `sign` times S.
+    """
+
+    sign: int
+
+    def move(self, parameters: Arrays, *by: Any) -> dict[str, Any]:
+        """Add the symmetric, or antisymmetric, part of a matrix."""
+        (matrix,) = by
+        (name,) = self.parameters
+        return {name: parameters[name] + (matrix + self.sign * matrix.T) / 2}
+
+    def substitution(self) -> Substitution:
+        """Add one symbol to the matrix, and it or its negative to the transpose."""
+        (name,) = self.parameters
+        size = self.elimination.sizes.shapes[name][0]
+        shift = Polynomial.symbol(SHIFT)
+        whole, turned = (Polynomial.symbol(each) for each in (name, name + TRANSPOSED))
+        moved = {name: whole + shift, name + TRANSPOSED: turned + shift.scaled(Fraction(self.sign))}
+        return {each: _linear(matrix, size, False) for each, matrix in moved.items()}
+
+    @property
+    def symbols(self) -> Mapping[str, Size]:
+        """The matrix added."""
+        return {SHIFT: self.elimination.sizes.shapes[self.parameters[0]][0]}
+
+    def directions(self, tangent: Tangent) -> Iterator[Mapping[Entry, int]]:
+        """One for each pair of entries that are reflections, and for each on the diagonal."""
+        for name, i, j in tangent.entries(self.parameters[0]):
+            if i < j:
+                yield {(name, i, j): 1, (name, j, i): residue(Fraction(self.sign))}
+            elif i == j and self.sign == 1:
+                yield {(name, i, i): 1}
 
 
 @dataclass(frozen=True, repr=False)

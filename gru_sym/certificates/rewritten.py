@@ -140,6 +140,8 @@ class _Member:
             case MatrixProduct(left=Name(name=kernel), right=Name(name="x")) if (
                 self.place[0] and self.layer.directions == 2 and kernel in parameters
             ):
+                if kernel in self.cell.sizes.blocks:
+                    raise _Unwritten
                 parts = zip("fr", self.below(), strict=True)
                 read = (
                     MatrixProduct(named(f"{self.shared(kernel)}{part}"), output, NOWHERE)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from gru_sym.cells import Cell
 from gru_sym.language.shapes import Shape
+from gru_sym.language.unification import Size
 from gru_sym.normal.exponents import Exponents, functions_of
 from gru_sym.normal.field_values import PIECES, Draws, Key
 from gru_sym.normal.form import normal_form
@@ -63,6 +64,8 @@ class Factors:
 class System:
     """What is observed, as polynomials in data, parameters and constants, with all shapes.
 
+    `blocks` says of how many blocks on its diagonal a kernel is; off them it is 0.
+
     A constant is neither: it is the same at each step, and no derivative is taken by it. `factors`
     names matrices whose values are products of two random matrices.
     """
@@ -73,15 +76,15 @@ class System:
     parameters: tuple[str, ...]
     factors: Mapping[str, Factors] = field(default_factory=dict)
     constants: tuple[str, ...] = ()
+    blocks: Mapping[str, Size] = field(default_factory=dict)
 
     @staticmethod
     def of(cell: Cell) -> System:
         """The next states of a cell."""
         states = normal_form(cell.program, cell.sizes).states
-        program = cell.program
-        return System(
-            states, cell.sizes.shapes, program.data, program.parameters, {}, program.constants
-        )
+        program, sizes = cell.program, cell.sizes
+        given = program.data, program.parameters
+        return System(states, sizes.shapes, *given, {}, program.constants, sizes.blocks)
 
     @cached_property
     def exponents(self) -> Exponents:

@@ -166,7 +166,8 @@ def _kernels(product: Product, system: System) -> tuple[str, str, str] | None:
         return None
     (a,), *others = left
     b, c = sorted(name for (name,) in others)
-    known = {*system.parameters} - system.factors.keys()  # not themselves of limited rank
+    # Full kernels, and not themselves of limited rank.
+    known = {*system.parameters} - system.factors.keys() - system.blocks.keys()
     return (a, b, c) if len({a, b, c} & known) == 3 else None
 
 

@@ -32,6 +32,18 @@ class Unsettled(Exception):
     """A hypothesis that does not hold, in words."""
 
 
+def beyond_full_kernels(cell: Cell) -> str:
+    """What of a cell the theorems on layers do not know; empty if nothing."""
+    kinds = {
+        "further inputs": cell.inputs[1:],
+        "constants": cell.constants,
+        "kernels of blocks": cell.sizes.blocks,
+        "transposes": cell.program.transposed,
+    }
+    found = " and ".join(kind for kind, members in kinds.items() if members)
+    return f"the theorem for all sizes does not know {found}" if found else ""
+
+
 class OneUnit:
     """A cell at diagonal kernels: one of its units.
 
@@ -60,8 +72,8 @@ class OneUnit:
     def check(self) -> None:
         """Raise `Unsettled` for a cell that does not fall into units."""
         forms = self.forms.values()
-        if self.cell.inputs[1:] or self.cell.constants:
-            raise Unsettled("it is given more than one input and its parameters")
+        if reason := beyond_full_kernels(self.cell):
+            raise Unsettled(reason)
         used = {f.function for f in functions_of(*forms)} - {*SMOOTH}
         if used & PIECES.keys():
             raise Unsettled("which pieces of a piecewise linear function are reached is not known")

@@ -179,6 +179,12 @@ class _Walk:
         return [self._parameter((self.level, self.direction), f"{state}0", row, 0) for row in rows]
 
     def _parameter(self, copy: tuple[int, int], name: str, row: int, column: int) -> Dual:
+        sizes = self.map.layer.cell.sizes
+        if name in sizes.blocks:
+            number = self.map.size(self.level, sizes.blocks[name])
+            shares = (self.map.size(self.level, each) // number for each in sizes.shapes[name])
+            if row // next(shares) != column // next(shares):
+                return ZERO
         if name in self.map.layer.cell.constants:  # one for all levels and directions
             return Dual(self.map.draws((self.parameters, "constant", name, row, column)))
         value = self.map.draws((self.parameters, copy, name, row, column))

@@ -36,7 +36,22 @@ def check(library: Library, cell: Cell) -> str:
         f"{'**constants, ' * bool(cell.constants)}**states",
         constants=MORE_ARRAYS if cell.constants else "",
         inputs=INPUTS.format(sizes=_sizes(shapes, further)) if further else "",
+        blocks=IN_BLOCKS.format(blocks=_listed(shares(cell))) if shares(cell) else "",
     )
+
+
+def _listed(rows: Iterable[Iterable[Size]]) -> str:
+    return "[" + ", ".join(f"({', '.join(map(quoted, row))})" for row in rows) + "]"
+
+
+def shares(cell: Cell) -> tuple[tuple[Size, Size, Size], ...]:
+    """The sizes that kernels of blocks divide: the whole, the number of blocks, the share."""
+    found: dict[tuple[Size, Size, Size], None] = {}
+    for name, number in cell.sizes.blocks.items():
+        for whole, share in zip(cell.sizes.shapes[name], cell.sizes.stored(name)[1:], strict=True):
+            if isinstance(share, str):
+                found[whole, number, share] = None
+    return tuple(found)
 
 
 def _sizes(shapes: Mapping[str, Shape], vectors: Iterable[str]) -> str:
@@ -64,6 +79,13 @@ NAMES = """    for name in {shapes}:
 MORE_ARRAYS = """\
     arrays += [fit(name, constants[name], shape) for name, shape in CONSTANTS.items()]
 """
+
+IN_BLOCKS = """
+    for size, blocks, share in {blocks}:
+        whole = sizes.get(blocks, (blocks,))[0] * sizes[share][0]
+        if (found := sizes.get(size, (whole,)))[0] != whole:
+            why = f"{{size}} is {{found[0]}} in {{found[1]}}"
+            raise ValueError(f"{{why}}, but the blocks have {{whole}}")"""
 
 INPUTS = """    for name, array in inputs.items():
         fit(name, array, {sizes}[name], tuple(x.shape[:-1]))
@@ -101,5 +123,5 @@ TEMPLATE = '''def check({arguments}, time=None):
 {constants}    fit("x", x, {x_shape}, tuple(x.shape[:-1]))
 {inputs}    batch = tuple({{None: x.shape[:-1], 0: x.shape[1:-1], -2: x.shape[:-2]}}[time])
     for name, state in states.items():
-        fit(name, state, {states}[name], batch)
+        fit(name, state, {states}[name], batch){blocks}
     return arrays'''

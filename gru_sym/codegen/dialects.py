@@ -24,6 +24,7 @@ class Library:
     linear : x, kernel, bias -> x @ kernel.T + bias; empty where there is no call for it.
     bounded : function, its bound, array, number -> the larger or the smaller of the two.
     mean : array -> the mean along the last axis, which stays, with one entry.
+    blocks : kernel, parts -> the product of every block with its part of a vector.
     chunk, split : array, number of parts or their sizes -> the parts along the last axis.
     """
 
@@ -44,6 +45,7 @@ class Library:
     linear: str
     bounded: str
     mean: str
+    blocks: str
     chunk: str
     split: str
 
@@ -84,6 +86,7 @@ NUMPY = Library(
     linear="",
     bounded="{function}({array}, {number})",
     mean="np.mean({array}, -1, keepdims=True)",
+    blocks='np.einsum("kij,...kj->...ki", {kernel}, {parts})',
     chunk="np.split({array}, {count}, axis=-1)",
     split="np.split({array}, np.cumsum([{all_but_last}]), axis=-1)",
 )
@@ -106,6 +109,7 @@ TORCH = Library(
     linear="F.linear({x}, {kernel}, {bias})",
     bounded="torch.clamp({array}, {bound}={number})",
     mean="torch.mean({array}, -1, keepdim=True)",
+    blocks='torch.einsum("kij,...kj->...ki", {kernel}, {parts})',
     chunk="torch.chunk({array}, {count}, dim=-1)",
     split="torch.split({array}, [{all}], dim=-1)",
 )

@@ -164,17 +164,26 @@ class _Fusion:
 
     def _affine(self, expression: Expression) -> _Affine | None:
         """A product, alone or the only one in a sum; None for anything else."""
-        if isinstance(expression, MatrixProduct) and not self._is_static(expression):
+        if self._fuses(expression):
+            assert isinstance(expression, MatrixProduct)
             return _Affine(expression, None, ())
         if not isinstance(expression, Plus):
             return None
         terms = expression.terms
-        products = [t for t in terms if isinstance(t, MatrixProduct) and not self._is_static(t)]
+        products = [t for t in terms if isinstance(t, MatrixProduct) and self._fuses(t)]
         if len(products) != 1:
             return None
         biases = [t for t in terms if self._is_static(t) and self.sizes.shape(t)[0] != 1]
         rest = tuple(t for t in terms if t not in biases and t is not products[0])
         return _Affine(products[0], plus(biases) if biases else None, rest)
+
+    def _fuses(self, expression: Expression) -> bool:
+        """Whether it is a product with data, by a kernel that can be put below another one."""
+        return (
+            isinstance(expression, MatrixProduct)
+            and not self._is_static(expression)
+            and self.sizes.blocks_of(expression.left) is None
+        )
 
     def _is_static(self, expression: Expression) -> bool:
         return reads_only(expression, self.static)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 from gru_sym.cells import Cell
+from gru_sym.codegen.checking import shares
 from gru_sym.codegen.dialects import is_call
 from gru_sym.codegen.fusion import Assign
 from gru_sym.codegen.listing import Script
@@ -39,6 +40,10 @@ RESERVED = frozenset(
 """What JavaScript or the module means something else by."""
 
 HELPERS = {
+    "inBlocks": (
+        "const inBlocks = (kernel, v) => kernel.flatMap((block, k) =>\n  block.map((row) => "
+        "dot(row, v.slice(k * row.length, (k + 1) * row.length)))\n);"
+    ),
     "dot": "const dot = (a, b) => a.reduce((sum, number, i) => sum + number * b[i], 0);",
     "total": "const total = (length, entry) => each(length, entry).reduce((a, b) => a + b, 0);",
     "mean": "const mean = (a) => a.reduce((sum, number) => sum + number, 0) / a.length;",
@@ -51,6 +56,15 @@ NAMES = """\
   for (const name in {given})
     if (!Object.hasOwn({shapes}, name)) throw new Error(`${name} is not a {kind}`);
   for (const name in {shapes}) fit(name, {given}[name], {shapes}[name]);
+"""
+
+DIVIDED = """\
+  for (const [size, blocks, share] of {blocks}) {
+    const whole = (sizes[blocks] ?? blocks) * sizes[share];
+    if ((sizes[size] ?? whole) !== whole)
+      throw new Error(`${size} is ${sizes[size]}; the blocks have ${whole}`);
+  }
+}
 """
 
 CHECK = """
@@ -100,6 +114,9 @@ class _Entry(Printer):
         if columns != 1:
             return f"{text}[{row}][{self.column}]"
         return f"{text}[{row}]" if rows != 1 or name.name in self.vectors else text
+
+    def transpose(self, operand: Expression) -> Spelled:
+        return replace(self, row=self.column, column=self.row).spell(operand, ATOM), ATOM
 
     def called(self, function: str) -> str:
         text = FUNCTIONS[function].javascript
@@ -159,7 +176,8 @@ class _Module:
         used = functions_in(line.expression for line in self.lines)
         spelled = {f: FUNCTIONS[f].javascript for f in used}
         functions = [f"const {f} = (u) => {s};" for f, s in spelled.items() if not is_call(s)]
-        helpers = [text for helper, text in HELPERS.items() if f"{helper}(" in step]
+        called = step + HELPERS["inBlocks"] * ("inBlocks(" in step)
+        helpers = [text for helper, text in HELPERS.items() if f"{helper}(" in called]
         if "total(" in step and HELPERS["each"] not in helpers:
             helpers.append(HELPERS["each"])
         blocks = [self._heading(), self._shapes(), "\n".join([*helpers, *functions]), step]
@@ -167,11 +185,12 @@ class _Module:
 
     def _check(self) -> str:
         text = CHECK.replace("{arguments}", "".join(f"{given}, " for given in self.tables))
-        names = ""
+        names, divided = "", shares(self.cell)
         for given, (shapes, _) in self.tables.items():
             each = {"{given}": given, "{shapes}": shapes, "{kind}": given[:-1]}
             names += reduce(lambda t, pair: t.replace(*pair), each.items(), NAMES)
-        return text.replace("{names}", names)
+        text = text.replace("{names}", names)
+        return text[:-2] + DIVIDED.replace("{blocks}", json.dumps(divided)) if divided else text
 
     def _heading(self) -> str:
         lines = [
@@ -187,7 +206,7 @@ class _Module:
         return "\n".join(self._table(*table) for table in self.tables.values())
 
     def _table(self, name: str, arrays: Iterable[str]) -> str:
-        parts = [f"{array}: {json.dumps(axes(self.sizes.shapes[array]))}" for array in arrays]
+        parts = [f"{array}: {json.dumps(self.sizes.stored(array))}" for array in arrays]
         line = f"export const {name} = {{ {', '.join(parts)} }};"
         if len(line) <= WIDTH and parts:
             return line
@@ -196,8 +215,12 @@ class _Module:
     def _lengths(self) -> Iterator[tuple[Size, str]]:
         """How many entries a size stands for; the last answer is the one that is kept."""
         for array in (*self.cell.constants, *self.cell.program.parameters):
-            for axis, size in enumerate(axes(self.sizes.shapes[array])):
-                yield size, f"{self.names[array]}{'[0]' * axis}.length"
+            text = self.names[array]
+            for axis, size in enumerate(self.sizes.stored(array)):
+                yield size, f"{text}{'[0]' * axis}.length"
+            if array in self.sizes.blocks:
+                for axis, size in enumerate(self.sizes.shapes[array], start=1):
+                    yield size, f"{text}.length * {text}{'[0]' * axis}.length"
         for vector in (*self.cell.inputs, *reversed(self.states)):
             yield self.sizes.shapes[vector][0], f"{self.names[vector]}.length"
         for rows, columns in self.sizes.shapes.values():
@@ -212,6 +235,9 @@ class _Module:
         if not isinstance(expression, MatrixProduct):
             return rebuild(expression, lambda part: self._flat(part, target))
         left, right = expression.left, expression.right
+        if self.sizes.blocks_of(left) is not None:
+            assert isinstance(left, Name)
+            return self._put(product(left, self._named(right, target)), f"{target}_{left.name}")
         if self.sizes.shape(left)[1] == 1:
             return product(self._flat(left, target), self._flat(right, target))
         return product(self._named(left, target), self._named(right, target))
@@ -219,12 +245,18 @@ class _Module:
     def _named(self, expression: Expression, target: str) -> Name:
         if isinstance(expression, Name):
             return expression
-        shape = self.sizes.shape(expression)
-        flat = self._flat(expression, target)
+        column = self.sizes.shape(expression)[1] == 1
+        return self._put(self._flat(expression, target), f"{target}_{'in' if column else 'kernel'}")
+
+    def _put(self, flat: Expression, wanted: str) -> Name:
+        """A name for an expression that stands on a line of its own."""
+        if isinstance(flat, Name):
+            return flat
         known = next((line.target for line in self.lines if line.expression == flat), None)
         if known is not None and not known.primed:
             return known
-        new = self.names(f"{target}_{'in' if shape[1] == 1 else 'kernel'}")
+        new = self.names(wanted)
+        shape = self.sizes.shape(flat)
         self.sizes = replace(self.sizes, shapes={**self.sizes.shapes, new: shape})
         self.lines.append(Assign(name(new), flat))
         return name(new)
@@ -263,6 +295,10 @@ class _Module:
             ]
         )
 
+    def _text(self, name: Expression) -> str:
+        assert isinstance(name, Name)
+        return self.next_names[name.name] if name.primed else self.names[name.name]
+
     def _unpacked(self, array: str) -> str:
         text = self.names[array]
         return array if text == array else f"{array}: {text}"
@@ -273,6 +309,12 @@ class _Module:
         entry = _Entry(self.names, self.sizes, frozenset(self.vectors), self.next_names, k)
         primed = line.target.primed
         text = self.next_names[line.target.name] if primed else self.names[line.target.name]
+        if isinstance(line.expression, MatrixProduct) and (
+            self.sizes.blocks_of(line.expression.left) is not None
+        ):
+            read = (line.expression.left, line.expression.right)
+            kernel, vector = (self._text(each) for each in read)
+            return f"const {text} = inBlocks({kernel}, {vector});"
         if columns != 1:
             inner = replace(entry, row=i, column=j).spell(line.expression)
             row = f"each({self.lengths[columns]}, ({j}) => {inner})"

@@ -25,6 +25,8 @@ class Names:
     def __init__(self, cell: Cell, reserved: Collection[str] = RESERVED) -> None:
         self._own: dict[str, str] = {}
         self._taken: set[str] = set(reserved)
+        if cell.sizes.blocks:
+            self._taken |= {"in_blocks", "inBlocks"}
         if cell.constants:
             self._taken |= {"constants", "CONSTANTS"}
         for name in cell.sizes.shapes:

@@ -16,6 +16,7 @@ from gru_sym.language.syntax import (
     Number,
     Plus,
     Times,
+    Transpose,
     divisor,
 )
 
@@ -31,6 +32,10 @@ class Printer:
 
     def name(self, name: Name) -> str:
         """A name."""
+        raise NotImplementedError
+
+    def transpose(self, operand: Expression) -> Spelled:
+        """The transpose of a name."""
         raise NotImplementedError
 
     def product(self, left: Expression, right: Expression) -> Spelled:
@@ -70,6 +75,8 @@ class Printer:
                 return self.extremum(expression), ATOM
             case Mean(operand=operand):
                 return self.mean(operand), ATOM
+            case Transpose(operand=operand):
+                return self.transpose(operand)
             case MatrixProduct(left=left, right=right):
                 return self.product(left, right)
             case Times(factors=factors):

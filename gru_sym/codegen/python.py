@@ -20,10 +20,17 @@ from gru_sym.codegen.reading import (
 from gru_sym.codegen.schedule import Schedule, schedule
 from gru_sym.codegen.spelling import Speller
 from gru_sym.codegen.terms import Reader
-from gru_sym.language.shapes import Shape, axes
+from gru_sym.language.shapes import Shape
 from gru_sym.language.syntax import INPUT, Expression
 from gru_sym.language.syntax import names as tree_names
 from gru_sym.language.unification import Size
+
+BLOCK_NAMES = {"kernel": "kernel", "parts": "parts"}
+BLOCKS = '''def in_blocks(kernel, v):
+    """The product of a kernel with blocks on its diagonal, (blocks, rows, columns), with v."""
+    blocks, rows, columns = kernel.shape
+    parts = v.reshape(*v.shape[:-1], blocks, columns)
+    return {product}.reshape(*v.shape[:-1], blocks * rows)'''
 
 WIDTH = 88
 """Longer lists of names are broken."""
@@ -69,13 +76,16 @@ class _Module:
         return "\n\n".join(self._table(name, arrays) for name, arrays in tables.items())
 
     def _table(self, name: str, arrays: Iterable[str]) -> str:
-        rows = [f'    "{array}": {_shape(self.cell.sizes.shapes[array])},' for array in arrays]
+        rows = [f'    "{array}": {_shape(self.cell.sizes.stored(array))},' for array in arrays]
         return f"{name} = {{\n" + "\n".join(rows) + "\n}" if rows else f"{name} = {{}}"
 
     def _helpers(self) -> list[str]:
         helpers = self.library.helpers
         used = functions_in(line.expression for line in self.lines)
-        return [f"def {f}(u):\n    return {helpers[f]}" for f in used if f in helpers]
+        found = [f"def {f}(u):\n    return {helpers[f]}" for f in used if f in helpers]
+        if self.cell.sizes.blocks:
+            found.append(BLOCKS.format(product=self.library.blocks.format(**BLOCK_NAMES)))
+        return found
 
     # One step
 
@@ -182,8 +192,12 @@ class _Module:
         shapes = self.cell.sizes.shapes
         found: dict[Size, str] = {}
         for array in self.arrays:
-            for axis, size in enumerate(shapes[array]):
+            for axis, size in enumerate(self.cell.sizes.stored(array)):
                 found.setdefault(size, f"{names[array]}.shape[{axis}]")
+            if array in self.cell.sizes.blocks:
+                for axis, size in enumerate(shapes[array], start=1):
+                    shape = f"{names[array]}.shape"
+                    found.setdefault(size, f"{shape}[0] * {shape}[{axis}]")
         for vector in self.cell.inputs:
             found.setdefault(shapes[vector][0], f"{names[vector]}.shape[-1]")
         return found | {
@@ -300,9 +314,8 @@ def _size(shape: Shape) -> Size:
     return shape[0]
 
 
-def _shape(shape: Shape) -> str:
+def _shape(sizes: tuple[Size, ...]) -> str:
     """The axes of an array, as Python writes a tuple of names and numbers."""
-    sizes = axes(shape)
     return "(" + ", ".join(map(quoted, sizes)) + ("," if len(sizes) == 1 else "") + ")"
 
 

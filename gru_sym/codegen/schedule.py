@@ -29,6 +29,7 @@ from gru_sym.language.syntax import (
     Number,
     Plus,
     Times,
+    Transpose,
     children,
     names,
 )
@@ -194,7 +195,7 @@ class _Scheduler:
 
     def _hoist(self, expression: Expression, target: str) -> Expression:
         """A name for a value that is known before the loop; names and numbers need none."""
-        plain = expression.operand if isinstance(expression, Minus) else expression
+        plain = expression.operand if isinstance(expression, Minus | Transpose) else expression
         if isinstance(plain, (Name, Number)):
             return expression
         if expression not in self.hoisted:

@@ -13,7 +13,10 @@ from gru_sym.codegen.printing import ATOM, PRODUCT, SUM, Printer, Spelled
 from gru_sym.codegen.terms import name, plain_number, reads_only
 from gru_sym.functions import PAIRWISE
 from gru_sym.language.shapes import Sizes
-from gru_sym.language.syntax import Expression, Extremum, MatrixProduct, Minus, Name
+from gru_sym.language.syntax import Expression, Extremum, MatrixProduct, Minus, Name, Transpose
+
+IN_BLOCKS = "in_blocks"
+"""The function of the module that multiplies with a kernel of blocks."""
 
 LONG = 72
 """A longer line that multiplies and cuts becomes two."""
@@ -97,7 +100,7 @@ class Speller(Printer):
             term = rest.pop(0)
             if rest and self._has_bias(term, rest[0]):
                 assert isinstance(term, MatrixProduct)
-                piece = self._linear(term.right, self.spell(term.left, ATOM), rest.pop(0))
+                piece = self._linear(term.right, term.left, rest.pop(0))
                 text += f" + {piece}" if text else piece
             else:
                 text += self.added(term) if text else self.spell(term, PRODUCT)
@@ -110,20 +113,29 @@ class Speller(Printer):
             and not self._is_static(term)
             and self._is_static(following)
             and not isinstance(following, Minus)
+            and self.sizes.blocks_of(term.left) is None
             and self.sizes.shape(following)[0] != 1
         )
 
-    def _linear(self, operand: Expression, kernel: str, bias: Expression) -> str:
+    def _linear(self, operand: Expression, kernel: Expression, bias: Expression) -> str:
         if self.library.linear:
             x, added = self.spell(operand), self.spell(bias)
-            return self.library.linear.format(x=x, kernel=kernel, bias=added)
+            return self.library.linear.format(x=x, kernel=self.spell(kernel, ATOM), bias=added)
         return f"{self._times_kernel(operand, kernel)[0]} + {self.spell(bias, PRODUCT)}"
 
-    def _times_kernel(self, operand: Expression, kernel: str) -> Spelled:
+    def _times_kernel(self, operand: Expression, kernel: Expression) -> Spelled:
+        if self.sizes.blocks_of(kernel) is not None:
+            return f"{IN_BLOCKS}({self.spell(kernel)}, {self.spell(operand)})", ATOM
         if self.library.long_product and self.whole and not self.index:
-            x = self.spell(operand)
-            return self.library.long_product.format(x=x, kernel=kernel), ATOM
-        return f"{self._operand(operand)} @ {kernel}.T", PRODUCT
+            x, text = self.spell(operand), self.spell(kernel, ATOM)
+            return self.library.long_product.format(x=x, kernel=text), ATOM
+        turned = kernel.operand if isinstance(kernel, Transpose) else None
+        text = self.spell(turned) if turned else f"{self.spell(kernel, ATOM)}.T"
+        return f"{self._operand(operand)} @ {text}", PRODUCT
+
+    def transpose(self, operand: Expression) -> Spelled:
+        """The transpose of a name."""
+        return f"{self.spell(operand, ATOM)}.T", ATOM
 
     def _operand(self, operand: Expression) -> str:
         """What a kernel multiplies, in front of `@`."""
@@ -132,8 +144,8 @@ class Speller(Printer):
 
     def product(self, left: Expression, right: Expression) -> Spelled:
         """A matrix product: the vector in front, whatever the batch axes are."""
-        if not self._is_static(right):
-            return self._times_kernel(right, self.spell(left, ATOM))
+        if not self._is_static(right) or self.sizes.blocks_of(left) is not None:
+            return self._times_kernel(right, left)
         rows, columns = self.sizes.shape(left)
         if columns == 1:
             column = self.spell(left, ATOM) + ("[:, None]" if rows != 1 else "")
@@ -142,8 +154,8 @@ class Speller(Printer):
 
     def _stacked_product(self, line: Split) -> str:
         if line.biases is None:
-            return self._times_kernel(line.operand, line.kernels.target)[0]
-        return self._linear(line.operand, line.kernels.target, name(line.biases.target))
+            return self._times_kernel(line.operand, name(line.kernels.target))[0]
+        return self._linear(line.operand, name(line.kernels.target), name(line.biases.target))
 
     def _cut(self, line: Split, array: str) -> str:
         if line.equal:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from fractions import Fraction
 from math import isfinite, prod
+from typing import NoReturn
 
 import sympy as sp
 
@@ -27,6 +28,7 @@ from gru_sym.language.syntax import (
     Number,
     Plus,
     Times,
+    Transpose,
     names,
 )
 from gru_sym.language.unification import Size
@@ -94,6 +96,8 @@ def rebuild(expression: Expression, change: Callable[[Expression], Expression]) 
             return minus(change(operand))
         case Apply(function=function, argument=argument):
             return apply(function, change(argument))
+        case Transpose(operand=operand):
+            return Transpose(change(operand), NOWHERE)
         case MatrixProduct(left=left, right=right):
             return product(change(left), change(right))
         case Times(factors=parts):
@@ -193,6 +197,8 @@ class Reader:
 
     def _product(self, left: Expression, right: Expression, columns: Size) -> Expression:
         """The product with something of so many columns that is already read."""
+        if self.sizes.blocks_of(left) is not None and not isinstance(left, Name):
+            return self._distributed(left, right, columns)
         if self.sizes.shape(left)[1] == 1 and columns == 1:
             # A column times one number.
             return times([self.read(left), right])
@@ -201,16 +207,8 @@ class Reader:
         match left:
             case MatrixProduct(left=outer, right=inner):
                 return self._product(outer, self._product(inner, right, columns), columns)
-            case Plus(terms=terms):
-                return plus(self._product(term, right, columns) for term in terms)
-            case Minus(operand=operand):
-                return minus(self._product(operand, right, columns))
-            case Times(factors=factors):
-                scalars = [f for f in factors if self.sizes.is_scalar(f)]
-                matrices = [f for f in factors if not self.sizes.is_scalar(f)]
-                if len(matrices) == 1:
-                    inside = self._product(matrices[0], right, columns)
-                    return times([*map(self.read, scalars), inside])
+            case Plus() | Minus() | Times():
+                return self._distributed(left, right, columns)
             case Name(name=text) if text in self.program.values:
                 self._put_in += 1
                 if self._put_in > MOST:
@@ -221,6 +219,24 @@ class Reader:
                     )
                 meaning = self.program.equation_of[text].expression
                 return self._product(meaning, right, columns)
+        self._refuse(left)
+
+    def _distributed(self, left: Expression, right: Expression, columns: Size) -> Expression:
+        """The product with each part of a sum, behind a sign or scalars."""
+        match left:
+            case Plus(terms=terms):
+                return plus(self._product(term, right, columns) for term in terms)
+            case Minus(operand=operand):
+                return minus(self._product(operand, right, columns))
+            case Times(factors=factors):
+                scalars = [f for f in factors if self.sizes.is_scalar(f)]
+                matrices = [f for f in factors if not self.sizes.is_scalar(f)]
+                if len(matrices) == 1:
+                    inside = self._product(matrices[0], right, columns)
+                    return times([*map(self.read, scalars), inside])
+        self._refuse(left)
+
+    def _refuse(self, left: Expression) -> NoReturn:
         self.program.fail(
             left.place,
             "this matrix is another one at each step, and no code is generated for that; "

@@ -23,6 +23,7 @@ from gru_sym.language.syntax import (
     Number,
     Plus,
     Times,
+    Transpose,
 )
 
 MAX_DEPTH = 60
@@ -147,6 +148,11 @@ class _Reader:
                 return Plus(self._chain(node, (ast.Add, ast.Sub), depth), place)
             case ast.BinOp(op=ast.Mult() | ast.Div()):
                 return Times(self._chain(node, (ast.Mult, ast.Div), depth), place)
+            case ast.Attribute(value=ast.Name(id=name) as inner, attr="T"):
+                bare = self._name(inner, name, self.line.place(*self._span(inner)))
+                return Transpose(bare, place)
+            case ast.Attribute():
+                self._fail(node, "the only dot is that of a transpose, such as W.T")
             case ast.Call():
                 return self._call(node, place, depth)
             case _:

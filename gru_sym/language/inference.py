@@ -17,6 +17,7 @@ from typing import NoReturn, cast
 import sympy
 
 from gru_sym.language.errors import Place
+from gru_sym.language.kernels import check_kernels
 from gru_sym.language.scope import Program
 from gru_sym.language.shapes import Sizes
 from gru_sym.language.syntax import (
@@ -32,6 +33,7 @@ from gru_sym.language.syntax import (
     Number,
     Plus,
     Times,
+    Transpose,
 )
 from gru_sym.language.unification import Dimension, Equalities, Size
 
@@ -111,8 +113,9 @@ class _Inference:
         self.scalars: set[str] = set()
         self.equalities = Equalities()
         self.further = (*program.inputs[1:], *program.constants)
-        declared = {s for d in program.declarations for s in (d.size, d.columns) if s is not None}
-        self.taken: set[Size] = {INPUT_SIZE, STATE_SIZE, *declared}
+        declared = [(d.size, d.columns, d.blocks) for d in program.declarations]
+        self.taken: set[Size] = {INPUT_SIZE, STATE_SIZE}
+        self.taken |= {size for sizes in declared for size in sizes if size is not None}
 
     def run(self) -> Sizes:
         self._seed()
@@ -123,7 +126,9 @@ class _Inference:
         shapes = {
             name: (_known(rows), _known(columns)) for name, (rows, columns) in self.shapes.items()
         }
-        return Sizes(shapes, frozenset(self.scalars), free)
+        sizes = Sizes(shapes, frozenset(self.scalars), free, self.program.blocks)
+        check_kernels(self.program, sizes)
+        return sizes
 
     def _add_inferred_scalars(self) -> None:
         """What turned out to have one row and one column is a scalar without being declared one."""
@@ -141,6 +146,8 @@ class _Inference:
     def _seed(self) -> None:
         """What is known before any equation: the inputs, the states, the declarations."""
         program = self.program
+        for declaration in program.declarations:
+            self._refuse_reserved(declaration, declaration.blocks)
         declared = {d.name: d for d in program.declarations if d.size is not None}
         for name in (INPUT, *program.states, *program.values, *program.parameters, *self.further):
             if name in declared:
@@ -169,15 +176,18 @@ class _Inference:
         scalar = size == 1 and name in (*self.program.parameters, *self.further)
         if scalar and declaration.name in self.taken:
             self._refuse_size_name(declaration.place, declaration.name)
+        self._refuse_reserved(declaration, size)
+        return Dimension(
+            size, f"{declaration.name} is declared so in line {declaration.place.line}"
+        )
+
+    def _refuse_reserved(self, declaration: Declaration, size: Size | None) -> None:
         if size in READ_OTHERWISE or size in NO_SIZES:
             self.program.fail(
                 declaration.place,
                 f"{size} has a meaning of its own in SymPy, Python or gru_sym; "
                 f"choose another name for this size",
             )
-        return Dimension(
-            size, f"{declaration.name} is declared so in line {declaration.place.line}"
-        )
 
     def _equation(self, target: Name, expression: Expression) -> None:
         right = self._visit(expression)
@@ -204,6 +214,9 @@ class _Inference:
             case Apply(argument=operand) | Minus(operand=operand):
                 inner = self._visit(operand)
                 return _Quantity(inner.rows, inner.columns, inner.scalar, place)
+            case Transpose(operand=operand):
+                inner = self._visit(operand)
+                return _Quantity(inner.columns, inner.rows, inner.scalar, place)
             case MatrixProduct(left=left, right=right):
                 self._refuse_row_vector(left, right, place)
                 advice = REGROUP if isinstance(left, Times) else ""

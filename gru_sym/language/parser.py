@@ -5,6 +5,7 @@
     c: n                                      # a declared size
     mask: input m                             # a further input
     A: constant n x n                         # an array that is given and not trained
+    U_z: blocks H                             # a kernel with H equal blocks on its diagonal
 
 This room knows the form of the text and nothing else: which names are parameters is the business
 of `scope`, how large they are that of `sizes`.
@@ -17,12 +18,19 @@ import re
 from gru_sym.language.errors import CellError, Place
 from gru_sym.language.expressions import read_expression
 from gru_sym.language.source import PRIME, SourceLine, is_name, normal
-from gru_sym.language.syntax import CONSTANT, FURTHER_INPUT, Declaration, Equation, Name
+from gru_sym.language.syntax import (
+    BLOCKS,
+    CONSTANT,
+    FURTHER_INPUT,
+    Declaration,
+    Equation,
+    Name,
+)
 
 MAX_TEXT = 200_000
 MAX_DIGITS = 40
 
-DECLARATIONS = "name: size, name: input size, or name: constant rows x columns"
+DECLARATIONS = "name: size, name: input size, name: constant rows x columns, or name: blocks number"
 
 
 def parse(text: str) -> tuple[tuple[Equation, ...], tuple[Declaration, ...]]:
@@ -83,8 +91,13 @@ def _declaration(line: SourceLine) -> Declaration:
         line.fail(f"declare the state itself: {name.name}: {said or 'n'}", 0, len(left))
     place = line.place(start, start + len(said))
     words = said.replace("×", " x ").split()
-    kind = words.pop(0) if words[:1] in ([FURTHER_INPUT], [CONSTANT]) else ""
+    kind = words.pop(0) if words and words[0] in (FURTHER_INPUT, CONSTANT, BLOCKS) else ""
     match words:
+        case [number] if kind == BLOCKS:
+            blocks = _size(line, place, number)
+            return Declaration(name.name, None, place, kind=kind, blocks=blocks)
+        case _ if kind == BLOCKS:
+            line.fail(f"say how many blocks: {name.name}: blocks 4", start, start + len(said))
         case [] if kind:
             return Declaration(name.name, None, place, kind=kind)
         case [size]:

@@ -22,6 +22,7 @@ from gru_sym.language.syntax import (
     Number,
     Plus,
     Times,
+    Transpose,
     divisor,
 )
 
@@ -83,6 +84,8 @@ class _Printer:
                 return f"{function}({', '.join(map(self.print, parts))})", ATOM
             case Mean(operand=operand):
                 return f"{MEAN}({self.print(operand)})", ATOM
+            case Transpose(operand=operand):
+                return f"{self.print(operand, ATOM)}.T", ATOM
             case Minus(operand=operand):
                 return f"-{self.print(operand, SIGN)}", SIGN
             case MatrixProduct(left=left, right=right):

@@ -12,14 +12,19 @@ from gru_sym.functions import FUNCTIONS, called
 from gru_sym.language.errors import CellError, Place
 from gru_sym.language.parser import parse, source_lines
 from gru_sym.language.syntax import (
+    BLOCKS,
     CONSTANT,
     FURTHER_INPUT,
     INPUT,
     Declaration,
     Equation,
+    Expression,
     Name,
+    Transpose,
+    children,
     names,
 )
+from gru_sym.language.unification import Size
 
 USUAL_STATES = ("h", "c")
 """Names that every paper uses for states; unprimed everywhere, they are a forgotten prime."""
@@ -61,6 +66,28 @@ class Program:
     def given(self) -> tuple[str, ...]:
         """Every name that stands for something which no equation of this step computes."""
         return (*self.data, *self.constants, *self.parameters)
+
+    @property
+    def blocks(self) -> dict[str, Size]:
+        """How many equal blocks are on the diagonal of each kernel that is declared so."""
+        return {d.name: d.blocks for d in self.declarations if d.blocks is not None}
+
+    @cached_property
+    def transposed(self) -> frozenset[str]:
+        """The parameters and constants of which a transpose is taken."""
+        found: set[str] = set()
+        pending = [equation.expression for equation in self.equations]
+        while pending:
+            expression = pending.pop()
+            pending += children(expression)
+            if isinstance(expression, Transpose):
+                found.update(name.name for name in names(expression))
+        return frozenset(found)
+
+    @property
+    def rigid(self) -> frozenset[str]:
+        """The parameters that are no full kernels: with blocks, or transposed somewhere."""
+        return self.transposed | self.blocks.keys()
 
     def fail(self, place: Place, message: str) -> NoReturn:
         """Raise a `CellError` at a place of this text."""
@@ -123,6 +150,8 @@ def read(text: str) -> Program:
     _check_targets(program, targets)
     parameters = _classify(program)
     _check_all_used(program)
+    for equation in equations:
+        _check_transposes(program, equation.expression)
     _check_declarations(program, parameters)
     return replace(program, parameters=parameters)
 
@@ -224,7 +253,7 @@ def _meant(name: str, time: str) -> str:
 
 
 def _article(kind: str) -> str:
-    return f"an {kind}" if kind == FURTHER_INPUT else f"a {kind}"
+    return {FURTHER_INPUT: "an input", CONSTANT: "a constant", BLOCKS: "a kernel of blocks"}[kind]
 
 
 def _check_all_used(program: Program) -> None:
@@ -233,6 +262,17 @@ def _check_all_used(program: Program) -> None:
         target = equation.target
         if not target.primed and target.name not in used:
             program.fail(target.place, f"{target} is computed but never used")
+
+
+def _check_transposes(program: Program, expression: Expression) -> None:
+    """That what is transposed is given once: no data, and nothing that is computed."""
+    if isinstance(expression, Transpose):
+        for name in names(expression):
+            if name.primed or name.name in (*program.data, *program.values):
+                what = "only a parameter or a constant is transposed"
+                program.fail(expression.place, f"{name} is another one at each step; {what}")
+    for child in children(expression):
+        _check_transposes(program, child)
 
 
 def _check_declarations(program: Program, parameters: tuple[str, ...]) -> None:
@@ -252,6 +292,8 @@ def _check_declarations(program: Program, parameters: tuple[str, ...]) -> None:
         if name not in (known if not kind else used | {INPUT}):
             what = f"{what} declared{f' as {_article(kind)}' * bool(kind)}"
             program.fail(declaration.place, f"{what}, but no equation uses {name}")
+        if kind == BLOCKS and name in program.data:
+            program.fail(declaration.place, f"{name} is a vector, and blocks are those of a kernel")
         if declaration.columns is not None and name in program.data:
             program.fail(declaration.place, f"{name} is a vector, whose size is one number or name")
         seen[name] = declaration

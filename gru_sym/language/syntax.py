@@ -1,4 +1,4 @@
-"""The syntax tree of a cell: nine kinds of expression, an equation, a declaration."""
+"""The syntax tree of a cell: ten kinds of expression, an equation, a declaration."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from gru_sym.language.errors import Place
 INPUT = "x"
 """The name of the input vector."""
 
-FURTHER_INPUT, CONSTANT = "input", "constant"
-"""What a declaration may say that a name is: a further input, or an array that is not trained."""
+FURTHER_INPUT, CONSTANT, BLOCKS = "input", "constant", "blocks"
+"""What a declaration may say that a name is: a further input, an array that is not trained, or a
+kernel with equal blocks on its diagonal."""
 
 RECIPROCAL = "reciprocal"
 """The function that a division is made of."""
@@ -45,6 +46,14 @@ class Apply:
 
     function: str
     argument: Expression
+    place: Place
+
+
+@dataclass(frozen=True)
+class Transpose:
+    """`W.T`, of a name alone."""
+
+    operand: Expression
     place: Place
 
 
@@ -101,7 +110,9 @@ class Mean:
     place: Place
 
 
-Expression = Number | Name | Apply | MatrixProduct | Times | Plus | Minus | Extremum | Mean
+Expression = (
+    Number | Name | Apply | Transpose | MatrixProduct | Times | Plus | Minus | Extremum | Mean
+)
 
 
 @dataclass(frozen=True)
@@ -119,7 +130,8 @@ class Declaration:
     Attributes
     ----------
     size, columns : a symbol's name or a positive whole number; None for what is not declared.
-    kind : "input" or "constant"; "" for what the equations make of the name.
+    kind : "input", "constant" or "blocks"; "" for what the equations make of the name.
+    blocks : how many of them, for a kernel of blocks.
     """
 
     name: str
@@ -127,11 +139,12 @@ class Declaration:
     place: Place
     columns: str | int | None = None
     kind: str = ""
+    blocks: str | int | None = None
 
     def __str__(self) -> str:
-        columns = [] if self.columns is None else ["x", str(self.columns)]
-        size = [] if self.size is None else [str(self.size)]
-        return f"{self.name}: {' '.join([*([self.kind] if self.kind else []), *size, *columns])}"
+        columns = "" if self.columns is None else f"x {self.columns}"
+        words = (self.kind, self.size, columns, self.blocks)
+        return f"{self.name}: {' '.join(str(word) for word in words if word not in ('', None))}"
 
 
 def children(expression: Expression) -> tuple[Expression, ...]:
@@ -143,7 +156,7 @@ def children(expression: Expression) -> tuple[Expression, ...]:
             return (left, right)
         case Times(factors=parts) | Plus(terms=parts) | Extremum(parts=parts):
             return parts
-        case Minus(operand=operand) | Mean(operand=operand):
+        case Minus(operand=operand) | Mean(operand=operand) | Transpose(operand=operand):
             return (operand,)
         case _:
             return ()

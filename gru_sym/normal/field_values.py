@@ -25,6 +25,7 @@ from gru_sym.normal.polynomials import (
     is_scalar,
 )
 from gru_sym.normal.prime_field import PRIME, inverse, residue
+from gru_sym.normal.transposes import entry_of
 
 Gradient = dict[int, int]
 """Derivatives by the parameters, by the parameter's number; what is missing is 0."""
@@ -163,7 +164,7 @@ class FieldValues:
         key = (factor, row, column)
         if key not in self._known:
             self._known[key] = (
-                self.entries(factor.name, row, column)
+                entry_of(factor, self.entries, row, column)
                 if isinstance(factor, Symbol)
                 else self._compute(factor, row, column)
             )

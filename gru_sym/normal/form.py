@@ -26,10 +26,12 @@ from gru_sym.language.syntax import (
     Number,
     Plus,
     Times,
+    Transpose,
     through_relu,
 )
 from gru_sym.normal.application import apply
 from gru_sym.normal.polynomials import (
+    TRANSPOSED,
     Factor,
     Function,
     Polynomial,
@@ -39,6 +41,7 @@ from gru_sym.normal.polynomials import (
     matrix_product,
     mean,
 )
+from gru_sym.normal.transposes import transposed
 
 Linear = Callable[[Polynomial], Polynomial]
 """What a matrix does to a vector."""
@@ -87,6 +90,8 @@ def _substitute_factor(factor: Factor, put: Substitution) -> Polynomial:
         return Polynomial.term(factor)
     match factor:
         case Symbol(name=name):
+            if name not in put:
+                raise ValueError(f"{name.removesuffix(TRANSPOSED)} is also transposed")
             value = put[name]
             if not isinstance(value, Polynomial):
                 raise ValueError(f"{name} occurs where it does not multiply a vector")
@@ -151,6 +156,8 @@ class FormWriter:
                 return Polynomial.number(value)
             case Name():
                 return self.known[str(expression)]
+            case Transpose(operand=operand):
+                return transposed(self.polynomial(operand))
             case Minus(operand=operand):
                 return -self.polynomial(operand)
             case Apply(function=function, argument=argument):

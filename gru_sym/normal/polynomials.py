@@ -18,6 +18,9 @@ from gru_sym.language.unification import Size
 
 MAX_TERMS = 20_000
 
+TRANSPOSED = "^T"
+"""What marks the name of a transposed matrix; no name of a cell contains it."""
+
 MAX_DEPTH = 80
 """How deep functions and matrix products may be nested; the rooms above recurse over them."""
 
@@ -36,8 +39,8 @@ class Symbol:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Every name that occurs in the factor."""
-        return frozenset([self.name])
+        """Every name that occurs in the factor; a transpose is that of another name, too."""
+        return frozenset([self.name, self.name.removesuffix(TRANSPOSED)])
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from gru_sym.normal.polynomials import (
     Symbol,
     Term,
 )
+from gru_sym.normal.transposes import entry_of
 
 DIGITS = 50
 
@@ -108,8 +109,8 @@ class RealValues:
 
     def _compute(self, factor: Factor, row: int, column: int) -> Any:
         match factor:
-            case Symbol(name=name):
-                return self.rational(self.entries(name, row, column))
+            case Symbol():
+                return self.rational(entry_of(factor, self.entries, row, column))
             case Function(function=function, argument=argument):
                 return self._function(function, self.polynomial(argument, row, column))
             case Product(left=left, right=right):

@@ -78,7 +78,7 @@ def _answer(cell: Cell, sizes: Mapping[str, int]) -> Record:
     return {
         "latex": cell.latex(),
         "states": list(cell.states),
-        "notes": list(cell.notes),
+        "notes": [*cell.notes, *_unfit(cell, sizes)],
         "size_names": list(cell.size_names),
         "formula": str(formula),
         "formula_latex": formula_latex(formula),
@@ -122,9 +122,18 @@ def _code(cell: Cell, library: str) -> Record:
         return {"refused": error.summary}
 
 
+def _unfit(cell: Cell, sizes: Mapping[str, int]) -> tuple[str, ...]:
+    """Why these sizes do not suit the blocks of a kernel, if they do not."""
+    try:
+        cell.check_blocks(sizes)
+    except ValueError as error:
+        return (str(error),)
+    return ()
+
+
 def _given(cell: Cell, sizes: Mapping[str, int]) -> dict[str, int] | None:
     """The numbers for the sizes of this cell, if there is one for each."""
-    if not all(name in sizes for name in cell.size_names):
+    if not all(name in sizes for name in cell.size_names) or _unfit(cell, sizes):
         return None
     return {name: sizes[name] for name in cell.size_names}
 
