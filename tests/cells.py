@@ -33,10 +33,18 @@ FREE = 4
 """What a size that no equation fixes is in the tests."""
 
 
+def sizes_at(cell: Cell, sizes: dict[str, int]) -> dict[str, int]:
+    """A number for every size of a cell, those with blocks multiplied by how many there are."""
+    known = {size for shape in cell.sizes.shapes.values() for size in shape}
+    names = sorted(size for size in {*known, *cell.sizes.blocks.values()} if isinstance(size, str))
+    return cell.sizes.multiplied({name: sizes.get(name, FREE) for name in names})
+
+
 def shapes_at(cell: Cell, sizes: dict[str, int]) -> dict[str, tuple[int, int]]:
     """The inferred shape of every name, in numbers; vectors are columns."""
+    at = sizes_at(cell, sizes)
     return {
-        name: tuple(sizes.get(size, FREE) if isinstance(size, str) else size for size in shape)
+        name: tuple(at[size] if isinstance(size, str) else size for size in shape)
         for name, shape in cell.sizes.shapes.items()
     }
 
@@ -46,7 +54,31 @@ def random_arrays(cell: Cell, sizes: dict[str, int], seed: int = 0) -> dict[str,
     draw = np.random.default_rng(seed)
     given = ("x", *cell.states, *cell.program.parameters, *cell.inputs[1:], *cell.constants)
     shapes = shapes_at(cell, sizes)
-    return {name: draw.normal(size=shapes[name]) for name in given}
+    arrays = {name: draw.normal(size=shapes[name]) for name in given}
+    for name, blocks in cell.sizes.blocks.items():
+        number = blocks if isinstance(blocks, int) else sizes_at(cell, sizes)[blocks]
+        arrays[name] *= np.kron(np.eye(number), np.ones([size // number for size in shapes[name]]))
+    return arrays
+
+
+def held(cell: Cell, name: str, array: np.ndarray) -> np.ndarray:
+    """An array as the package's users hold it; of a kernel of blocks the blocks alone.
+
+    Data keep their axis, also where it has one entry.
+    """
+    if name in cell.program.data:
+        return array[:, 0]
+    if name not in cell.sizes.blocks:
+        return np.asarray(column_free(array))
+    wide = np.count_nonzero(array[0])  # as far as the first block goes
+    number = array.shape[1] // wide
+    return np.stack([np.hsplit(rows, number)[k] for k, rows in enumerate(np.vsplit(array, number))])
+
+
+def groups(cell: Cell, arrays: dict[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
+    """What generated code takes before the inputs: the parameters, and the constants if any."""
+    names = [cell.program.parameters, *([cell.constants] if cell.constants else [])]
+    return [{name: held(cell, name, arrays[name]) for name in each} for each in names]
 
 
 def column_free(array: np.ndarray) -> np.ndarray:

@@ -13,13 +13,14 @@ import pytest
 import sympy as sp
 import torch
 from cells import (
-    FREE,
     MORE,
     cell_texts,
     column_free,
+    groups,
     random_arrays,
     run_text,
     shapes_at,
+    sizes_at,
     tangled_texts,
 )
 from hypothesis import given, settings
@@ -57,27 +58,28 @@ def check_against_text(
     routine = generate(c, library)
     arrays = {k: spread * array for k, array in random_arrays(c, SIZES, seed=5).items()}
     shapes = shapes_at(c, SIZES)
-    parameters = {p: as_library(library, column_free(arrays[p])) for p in c.program.parameters}
+    given = [{k: as_library(library, a) for k, a in each.items()} for each in groups(c, arrays)]
     draw = np.random.default_rng(6)
-    x = spread * draw.normal(size=(steps, *batch, shapes["x"][0]))
+    xs = [spread * draw.normal(size=(steps, *batch, shapes[name][0])) for name in c.inputs]
     first = [spread * draw.normal(size=(*batch, shapes[state][0])) for state in routine.states]
     expected, all_states, states = [], [], first
     for t in range(steps):
-        columns = {"x": x[t], **dict(zip(routine.states, states, strict=True))}
+        columns = {name: x[t] for name, x in zip(c.inputs, xs, strict=True)}
+        columns |= dict(zip(routine.states, states, strict=True))
         states = by_columns(c, arrays, columns, routine.states, batch)
         all_states.append(states)
         expected.append(states[0])
 
-    given_x, given_states = as_library(library, x), [as_library(library, s) for s in first]
-    one = as_tuple(routine.step(parameters, given_x[0], *given_states))
+    given_xs, given_states = ([as_library(library, a) for a in each] for each in (xs, first))
+    one = as_tuple(routine.step(*given, *(x[0] for x in given_xs), *given_states))
     for ours, theirs in zip(one, all_states[0], strict=True):
         close(ours, theirs)
-    outputs, last = routine.sequence(parameters, given_x, *given_states)
+    outputs, last = routine.sequence(*given, *given_xs, *given_states)
     close(outputs, np.stack(expected))
     for ours, theirs in zip(as_tuple(last), states, strict=True):
         close(ours, theirs)
-    swapped = as_library(library, np.moveaxis(x, 0, -2))
-    turned, turned_last = routine.sequence(parameters, swapped, *given_states, batch_first=True)
+    swapped = [as_library(library, np.moveaxis(x, 0, -2)) for x in xs]
+    turned, turned_last = routine.sequence(*given, *swapped, *given_states, batch_first=True)
     for ours, theirs in zip(as_tuple(turned_last), states, strict=True):
         close(ours, theirs)
     close(np.moveaxis(np.asarray(turned), -2, 0), outputs)
@@ -122,6 +124,12 @@ ODD_CELLS = {
     "names of Python and NumPy": "np = U @ h\nrange = t @ x\nh' = tanh(np + range + outputs)",
     "names of the generator": "h_x = W @ x\nr_h = U @ h\nh' = h_x + r_h * kernels_h + biases_x",
     "every function": "h' = relu(W @ x) + exp(-silu(U @ h)) + softplus(hard_sigmoid(identity(h)))",
+    "a mask and a gap": "mask: input m\ngap: input 1\nA: constant\ns: constant 1\n"
+    "h' = exp(-gap * s) * (A @ h) + W @ (mask * x) + v * gap + b",
+    "blocks": "U: blocks 2\nV: blocks H\nW: blocks 2\nx: n\nv = V @ h\n"
+    "h' = tanh((-U) @ x + (2 * W) @ (V @ v) + U @ b + v)",
+    "a transpose": "h' = h + tanh((W - W.T) @ h + V.T @ x + W.T @ b)",
+    "the input before": "p' = x\nq' = p\nh' = tanh(W @ x + V @ p + U @ q + R @ h)",
     "a sum of kernels": "h' = ((u @ v) + U) @ h + W @ x",
     "an outer product of parameters": "c: 1\nc' = v @ h\nh' = ((u @ v) + U) @ h + W @ x",
     "biases of one number": "c: 1\nd: 1\nc' = v @ x + b\nd' = d * tanh(w @ x + a)\nh' = U @ h",
@@ -201,10 +209,10 @@ def test_a_schedule_knows_the_shape_of_every_name(text):
     code = re.sub(r"return (outputs\d*), ", "return locals(), ", source(c, checked=False))
     exec(code, module)  # noqa: S102
     arrays, shapes = random_arrays(c, SIZES), shapes_at(c, SIZES)
-    parameters = {p: np.asarray(column_free(arrays[p])) for p in c.program.parameters}
     first = [np.zeros((2, shapes[state][0])) for state in output_first(c)]
-    found = module["sequence"](parameters, np.ones((4, 2, shapes["x"][0])), *first)[0]
-    at = {sp.Symbol(size): SIZES.get(size, FREE) for size in c.size_names}
+    inputs = [np.ones((4, 2, shapes[name][0])) for name in c.inputs]
+    found = module["sequence"](*groups(c, arrays), *inputs, *first)[0]
+    at = {sp.Symbol(size): number for size, number in sizes_at(c, SIZES).items()}
     kinds = [((2,), plan.step), ((4, 2), plan.sequence), ((), plan.once)]
     for lead, lines in kinds:
         for line in lines:

@@ -45,6 +45,12 @@ OWN = {
     ),
     "low_rank": Cell("h' = tanh(A @ (C @ x) + D @ (E @ h) + b)"),
     "keeps_input": Cell("p: m\np' = x\nh' = tanh(W @ x + V @ p + U @ h)"),
+    "fixed": Cell(
+        "mask: input m\ngap: input 1\nA: constant n x n\n"
+        "h' = tanh(W @ (mask * x) + U @ (exp(-gap) * h) + A @ h)"
+    ),
+    "transposed": Cell("h' = h + 0.1 * tanh((W - W.T) @ h + V @ x + b)"),
+    "blocks": Cell("U: blocks H\nV: blocks 2\nh' = tanh(W @ x + U @ h) * (V @ h)"),
     "scalars": Cell("alpha: 1\nbeta: 1\nh' = alpha * beta * tanh(W @ x + h) + sigmoid(beta) * h"),
 }
 CELLS = {**catalogue, **OWN}
@@ -81,12 +87,17 @@ def arrays(whole: Cell | Layer, sizes: dict[str, int], device: str) -> dict[str,
 
 
 def sizes_of(whole: Cell | Layer, data: st.DataObject) -> dict[str, int]:
-    return {name: data.draw(few, label=name) for name in (*whole.size_names, "T", "B")}
+    found = {name: data.draw(few, label=name) for name in (*whole.size_names, "T", "B")}
+    return whole.sizes.multiplied(found) if isinstance(whole, Cell) else found
 
 
-def input_of(whole: Cell, sizes: dict[str, int], device: str) -> torch.Tensor:
-    size = whole.symbol("x").shape[0].subs(sizes)
-    return torch.zeros(sizes["T"], sizes["B"], int(size), device=device)
+def inputs_of(whole: Cell, sizes: dict[str, int], device: str) -> list[torch.Tensor]:
+    """The inputs; after the constants, if there are any, as generated code takes them."""
+    shapes = {k: [sizes.get(s, s) for s in whole.sizes.stored(k)] for k in whole.sizes.shapes}
+    lead = (sizes["T"], sizes["B"])
+    xs = [torch.zeros(*lead, *(shapes[k] or [1]), device=device) for k in whole.inputs]
+    constants = {k: torch.zeros(shapes[k], device=device) for k in whole.constants}
+    return [*([constants] if constants else []), *xs]
 
 
 def kept_by_autograd(run, given: list[torch.Tensor]) -> int:
@@ -112,15 +123,15 @@ def test_work_to_the_unit(name, data):
     whole = CELLS[name]
     sizes = sizes_of(whole, data)
     found = cost(whole, **sizes)
-    parameters, x = arrays(whole, sizes, "meta"), input_of(whole, sizes, "meta")
+    parameters, xs = arrays(whole, sizes, "meta"), inputs_of(whole, sizes, "meta")
     routine = generate(whole, "torch")
     with FlopCounterMode(display=False) as flops:
-        routine.sequence(parameters, x)
+        routine.sequence(parameters, *xs)
     assert found.flops == flops.get_total_flops() == 2 * found.total.multiply_adds
     if "hard_sigmoid" in whole.text:
         return  # made of elementwise operations
     with Counted() as counted:
-        routine.sequence(parameters, x)
+        routine.sequence(parameters, *xs)
     assert found.total.elementwise == sum(counted.found[f] for f in ELEMENTWISE)
     functions = {f: v for f, v in counted.found.items() if f not in ELEMENTWISE}
     assert found.total.functions == functions
@@ -174,12 +185,14 @@ def test_memory_kept_to_the_number_and_the_backward_products(name, data, steps):
     whole = CELLS[name]
     sizes = {**sizes_of(whole, data), "T": steps}
     found = cost(whole, **sizes)
-    parameters, x = arrays(whole, sizes, "cpu"), input_of(whole, sizes, "cpu")
+    parameters, xs = arrays(whole, sizes, "cpu"), inputs_of(whole, sizes, "cpu")
     own = [p.requires_grad_() for p in parameters.values()]
     sequence = generate(whole, "torch").sequence
-    assert found.kept == kept_by_autograd(lambda: sequence(parameters, x), [*own, x])
+    fixed = [a for each in xs if isinstance(each, dict) for a in each.values()]
+    given = [*own, *fixed, *(each for each in xs if not isinstance(each, dict))]
+    assert found.kept == kept_by_autograd(lambda: sequence(parameters, *xs), given)
     with FlopCounterMode(display=False) as flops:
-        outputs, last = sequence(parameters, x)
+        outputs, last = sequence(parameters, *xs)
         states = last if isinstance(last, tuple) else (last,)
         sum(a.sum() for a in (outputs, *states)).backward()
     assert flops.get_total_flops() == 2 * (found.total.multiply_adds + found.backward)
@@ -202,7 +215,7 @@ def test_layers_and_directions(merge, name, layers, trained, shared, data):
     sizes = sizes_of(layer, data)
     found = cost(layer, **sizes)
     alone = Layer(cell(name), layers, **options)
-    parameters, x = arrays(alone, sizes, "cpu"), input_of(layer.cell, sizes, "cpu")
+    parameters, (x,) = arrays(alone, sizes, "cpu"), inputs_of(layer.cell, sizes, "cpu")
     for p in alone.parameters:
         level = min(p.level, 1) if shared[1] else p.level
         direction = 0 if sharing["share_directions"] else p.direction
@@ -238,7 +251,7 @@ def test_layers_and_directions(merge, name, layers, trained, shared, data):
 def test_elementwise_work_of_merged_directions(merge, layers, data):
     layer = Layer(cell("lstm.pytorch"), layers, True, merge=merge)
     sizes = sizes_of(layer, data)
-    parameters, x = arrays(layer, sizes, "meta"), input_of(layer.cell, sizes, "meta")
+    parameters, (x,) = arrays(layer, sizes, "meta"), inputs_of(layer.cell, sizes, "meta")
     with Counted() as counted:
         Stack(layer, "torch").sequence(parameters, x)
     assert cost(layer, **sizes).total.elementwise == sum(counted.found[f] for f in ELEMENTWISE)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
-from cells import FREE, column_free, declared_texts, random_arrays, run_text, shapes_at
+from cells import FREE, declared_texts, groups, held, random_arrays, run_text, shapes_at
 from hypothesis import given, settings
 from test_javascript import plain, run
 
@@ -102,13 +102,8 @@ def qrnn(p, x, h, c, before):
 
 def drawn(cell: Cell, names, seed: int = 0) -> dict[str, np.ndarray]:
     """Arrays for some names, as users hold them; a vector of one entry stays a vector."""
-    arrays, shapes = random_arrays(cell, SIZES, seed), shapes_at(cell, SIZES)
-    return {
-        name: arrays[name].reshape(shapes[name][0])
-        if name in cell.program.data
-        else column_free(arrays[name])
-        for name in names
-    }
+    arrays = random_arrays(cell, SIZES, seed)
+    return {name: held(cell, name, arrays[name]) for name in names}
 
 
 def test_gru_d_by_hand():
@@ -201,18 +196,16 @@ def test_any_declarations(tmp_path_factory, texts):
     assert count(cell) == left
     arrays = random_arrays(cell, SIZES)
     expected = run_text(cell, arrays)["h_next"][:, 0]
-    own = drawn(cell, cell.program.given)
-    groups = [{k: own[k] for k in cell.program.parameters}]
-    groups += [{k: own[k] for k in cell.constants}] * bool(cell.constants)
-    vectors = [own[v] for v in (*cell.inputs, "h")]
-    assert sum(np.size(a) for a in groups[0].values()) == left
-    found = generate(cell).step(*groups, *vectors)
+    before_inputs = groups(cell, arrays)
+    vectors = [held(cell, v, arrays[v]) for v in (*cell.inputs, "h")]
+    assert sum(np.size(a) for a in before_inputs[0].values()) == left
+    found = generate(cell).step(*before_inputs, *vectors)
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
-    in_torch = [{k: torch.as_tensor(a) for k, a in group.items()} for group in groups]
+    in_torch = [{k: torch.as_tensor(a) for k, a in each.items()} for each in before_inputs]
     steps = [torch.as_tensor(v)[None] for v in vectors[:-1]]
     outputs, _ = generate(cell, "torch").sequence(*in_torch, *steps, torch.as_tensor(vectors[-1]))
     np.testing.assert_allclose(outputs[0], expected, rtol=1e-10, atol=1e-10)
-    parameters, *constants = ({k: plain(a) for k, a in group.items()} for group in groups)
+    parameters, *constants = ({k: plain(a) for k, a in each.items()} for each in before_inputs)
     case = source(cell, "javascript"), parameters, [*constants, *map(plain, vectors)]
     (answer,) = run(tmp_path_factory.mktemp("js"), [case])
     np.testing.assert_allclose(answer, expected, rtol=1e-10, atol=1e-10)

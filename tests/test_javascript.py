@@ -10,7 +10,7 @@ from pathlib import Path
 import mpmath
 import numpy as np
 import pytest
-from cells import MORE, cell_texts, column_free, random_arrays, shapes_at, tangled_texts
+from cells import MORE, cell_texts, groups, held, random_arrays, tangled_texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_codegen import ODD_CELLS, SIZES
@@ -75,13 +75,12 @@ def compare(folder: Path, cells: list[Cell], spread: float = 1.0) -> None:
     cases, expected = [], []
     for c in cells:
         arrays = {k: spread * a for k, a in random_arrays(c, SIZES, seed=5).items()}
-        routine, shapes = generate(c), shapes_at(c, SIZES)
-        parameters = {p: column_free(arrays[p]) for p in c.program.parameters}
-        # A vector stays one, also where it has one entry.
-        vectors = [arrays[v].reshape(shapes[v][0]) for v in ("x", *routine.states)]
-        found = routine.step({p: np.asarray(a) for p, a in parameters.items()}, *vectors)
-        expected += [found] * 2
-        given = {p: plain(a) for p, a in parameters.items()}, [plain(v) for v in vectors]
+        routine = generate(c)
+        parameters, *constants = groups(c, arrays)
+        vectors = [held(c, v, arrays[v]) for v in (*c.inputs, *routine.states)]
+        expected += [routine.step(parameters, *constants, *vectors)] * 2
+        fixed = [{k: plain(a) for k, a in each.items()} for each in constants]
+        given = {p: plain(a) for p, a in parameters.items()}, [*fixed, *map(plain, vectors)]
         cases += [(source(c, "javascript", checked=checked), *given) for checked in (True, False)]
     for (text, _, _), answer, wanted in zip(cases, run(folder, cases), expected, strict=True):
         ours = answer if isinstance(wanted, tuple) else [answer]

@@ -21,12 +21,16 @@ def check(library: Library, cell: Cell) -> str:
     kinds = ["parameters", "SHAPES", *(["constants", "CONSTANTS"] if cell.constants else [])]
     pairs = list(zip(kinds[::2], kinds[1::2], strict=True))
     fixed, inputs = "constants, " * bool(cell.constants), "inputs, " * bool(further)
+    states = f"fit(name, state, {_sizes(shapes, output_first(cell))}[name], batch)"
+    if len(states) > LONG:
+        states = f"shape = {_sizes(shapes, output_first(cell))}[name]\n        "
+        states += "fit(name, state, shape, batch)"
     return TEMPLATE.format(
         array=library.array,
         array_title=library.array_title,
         not_floating=library.not_floating,
         x_shape=f"({quoted(shapes[INPUT][0])},)",
-        states=_sizes(shapes, output_first(cell)),
+        states=states,
         devices=DEVICES if library.on_one_device else "",
         names="".join(
             NAMES.format(given=given, kind=given[:-1], shapes=known) for given, known in pairs
@@ -63,6 +67,9 @@ def quoted(size: Size) -> str:
     """A size as Python writes it: the name of a symbol, or a number."""
     return f'"{size}"' if isinstance(size, str) else str(size)
 
+
+LONG = 92
+"""A longer line becomes two."""
 
 DEVICES = """        if array.device != x.device:
             raise ValueError(f"{name} is on {array.device}; expected the device of x, {x.device}")
@@ -123,5 +130,5 @@ TEMPLATE = '''def check({arguments}, time=None):
 {constants}    fit("x", x, {x_shape}, tuple(x.shape[:-1]))
 {inputs}    batch = tuple({{None: x.shape[:-1], 0: x.shape[1:-1], -2: x.shape[:-2]}}[time])
     for name, state in states.items():
-        fit(name, state, {states}[name], batch){blocks}
+        {states}{blocks}
     return arrays'''

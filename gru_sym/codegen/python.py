@@ -145,7 +145,7 @@ class _Module:
             "*, batch_first=False):",
             self._sequence_notes(names, outputs),
             [
-                *self._unpack(names, ", -2 if batch_first else 0"),
+                *self._unpack(names, "-2 if batch_first else 0"),
                 "if batch_first:",
                 *(
                     f"    {each} = {self.library.moveaxis.format(array=each, source=-2, target=0)}"
@@ -230,11 +230,14 @@ class _Module:
         speller = self._speller(plan, names)
         once, whole = map(speller.line, plan.once), map(speller.line, plan.sequence)
         arrays = [names[n] for n in cut]
-        steps = ", ".join(self.library.unbind.format(array=array) for array in arrays)
+        steps = [self.library.unbind.format(array=array) for array in arrays]
+        together = f"{', '.join(arrays)} = {', '.join(steps)}"
+        one_by_one = [f"{array} = {step}" for array, step in zip(arrays, steps, strict=True)]
+        read = [together] if len(together) <= WIDTH + 8 else one_by_one
         return [
             *(["", "# once, from the parameters alone", *once] if plan.once else []),
             *(["", "# for all steps at once", *whole] if plan.sequence else []),
-            *([f"{', '.join(arrays)} = {steps}"] if cut else []),
+            *(read if cut else []),
         ]
 
     def _loop(self, plan: Schedule, names: Names, index: str) -> list[str]:
@@ -265,7 +268,7 @@ class _Module:
         constants = ", constants as in CONSTANTS" if self.cell.constants else ""
         return f"parameters as in SHAPES{constants}"
 
-    def _unpack(self, names: Names, time: str = "") -> list[str]:
+    def _unpack(self, names: Names, *time: str) -> list[str]:
         if not self.checked:
             tables = {"(parameters[name] for name in SHAPES)": self.cell.program.parameters}
             tables["(constants[name] for name in CONSTANTS)"] = self.cell.constants
@@ -273,17 +276,21 @@ class _Module:
             return [row for arrays, call in pairs for row in self._unpacked(names, arrays, call)]
         further = [f'"{name}": {names[name]}' for name in self.cell.inputs[1:]]
         states = ", ".join(f'"{state}": {names[state]}' for state in self.states)
-        constants = "constants, " * bool(self.cell.constants)
-        inputs = f"{{{', '.join(further)}}}, " * bool(further)
-        call = f"check(parameters, {constants}{names[INPUT]}, {inputs}{{{states}}}{time})"
-        return self._unpacked(names, self.arrays, call)
+        constants = ["constants"] if self.cell.constants else []
+        inputs = [f"{{{', '.join(further)}}}"] if further else []
+        given = ["parameters", *constants, names[INPUT], *inputs, f"{{{states}}}", *time]
+        arguments = ", ".join(given)
+        if len(arguments) > WIDTH:
+            arguments = "".join(f"\n    {each}," for each in given) + "\n"
+        return self._unpacked(names, self.arrays, f"check({arguments})")
 
     def _unpacked(self, names: Names, arrays: Iterable[str], call: str) -> list[str]:
         own = [names[array] for array in arrays]
         line = f"{', '.join(own)}{',' if len(own) == 1 else ''} = {call}" if own else call
         if len(line) + 4 <= WIDTH:
             return [line]
-        return ["(", *(f"    {row}" for row in _filled(", ".join(own) + ",")), f") = {call}"]
+        rows = [f"    {row}" for row in _filled(", ".join(own) + ",")]
+        return ["(", *rows, *f") = {call}".splitlines()]
 
 
 def _function(head: str, notes: list[str], body: list[str]) -> str:

@@ -152,7 +152,7 @@ class _Reader:
                 bare = self._name(inner, name, self.line.place(*self._span(inner)))
                 return Transpose(bare, place)
             case ast.Attribute():
-                self._fail(node, "the only dot is that of a transpose, such as W.T")
+                self._fail(node, "not part of the language; a dot is that of W.T, a transpose")
             case ast.Call():
                 return self._call(node, place, depth)
             case _:

@@ -290,7 +290,7 @@ def _check_declarations(program: Program, parameters: tuple[str, ...]) -> None:
         if name == INPUT and kind == CONSTANT:
             program.fail(declaration.place, f"{INPUT} is the input, another one at each step")
         if name not in (known if not kind else used | {INPUT}):
-            what = f"{what} declared{f' as {_article(kind)}' * bool(kind)}"
+            what = f"{what} declared as {_article(kind)}" if kind else f"{what} declared"
             program.fail(declaration.place, f"{what}, but no equation uses {name}")
         if kind == BLOCKS and name in program.data:
             program.fail(declaration.place, f"{name} is a vector, and blocks are those of a kernel")
