@@ -160,15 +160,17 @@ class Reads(TorchDispatchMode):
 
 @pytest.mark.parametrize("name", list(CELLS))
 def test_what_each_step_reads(name):
-    """Of five steps those operations that a sixth repeats: what they read of parameters."""
+    """What a further step repeats reads so many parameters and constants."""
     whole = CELLS[name]
     sizes = {size: 3 + k for k, size in enumerate(whole.size_names)} | {"B": 2}
+    sizes = whole.sizes.multiplied(sizes)
     parameters = arrays(whole, sizes, "cpu")
 
     def reads(steps: int) -> Reads:
-        x = input_of(whole, {**sizes, "T": steps}, "cpu")
-        with Reads(list(parameters.values())) as seen:
-            generate(whole, "torch").sequence(parameters, x)
+        xs = inputs_of(whole, {**sizes, "T": steps}, "cpu")
+        constants = [a for each in xs if isinstance(each, dict) for a in each.values()]
+        with Reads([*parameters.values(), *constants]) as seen:
+            generate(whole, "torch").sequence(parameters, *xs)
         return seen
 
     five, six = reads(5), reads(6)
