@@ -326,6 +326,27 @@ def test_what_cannot_be_read_is_a_sentence(text, words):
         Model(text)
 
 
+WORDS = """
+input 3 embedding 10 x dense last tied layernorm other both merge=sum merge= =3 n=3 layers=3
+layers=L no-bias share-layers share-directions learn-initial-state gru.keras lstm.projected p=3 n N ; × 5x3 #
+""".split()
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.one_of(st.sampled_from(WORDS), st.text(max_size=6)), max_size=12),
+    st.sampled_from([" ", "; ", "\n"]),
+)
+def test_any_text_is_read_or_refused(words, between):
+    text = "input 3; " + between.join(words)
+    try:
+        model = Model(text)
+    except ValueError:  # nothing else
+        return
+    assert str(model).splitlines()[-1].startswith("total")
+    assert sp.sympify(model.count()).free_symbols == {sp.Symbol(s) for s in model.size_names}
+
+
 def test_what_is_not_known_is_not_zero():
     for line in ("layernorm", "other 100"):
         with pytest.raises(ValueError, match=f"what '{line}' costs is not known"):

@@ -9,14 +9,14 @@ import sympy as sp
 
 from gru_sym.cells import Cell, SizeValue, evaluate
 from gru_sym.models.reading import Part, read
-from gru_sym.render import Table, spelled
+from gru_sym.render import Math, Table, formula_latex, spelled
 
 
 class Model:
     """Layers one on the other, as a description: one a line, or with semicolons between them.
 
     >>> print(Model("embedding 10000 x 128; gru.keras 256 both; dense 10"))
-    layer                  reads  hands on  parameters
+    layer                  reads  hands on  parameters  formula
     embedding 10000 x 128         128       1,280,000
     gru.keras 256 both     128    512       592,896     6(n² + nm + 2n)
     dense 10               512    10        5,130       nm + n
@@ -101,12 +101,18 @@ class Model:
                 shown(part.reads),
                 shown(part.hands_on),
                 shown(part.count),
-                spelled(part.formula) if part.formula.is_Add else "",
+                self._formula(part),
             )
             for part in self.parts
         ]
         total = ("total", "", "", shown(sp.sympify(self.count(**sizes))), "")
-        return Table(("layer", "reads", "hands on", "parameters", ""), [*rows, total])
+        return Table(("layer", "reads", "hands on", "parameters", "formula"), [*rows, total])
+
+    @staticmethod
+    def _formula(part: Part) -> Math | str:
+        """What is counted of a layer, in its own symbols, where that is a sum."""
+        formula = part.formula
+        return Math(formula_latex(formula), spelled(formula)) if formula.is_Add else ""
 
     def __str__(self) -> str:
         return str(self.table())
