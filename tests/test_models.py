@@ -328,7 +328,8 @@ def test_what_cannot_be_read_is_a_sentence(text, words):
 
 WORDS = """
 input 3 embedding 10 x dense last tied layernorm other both merge=sum merge= =3 n=3 layers=3
-layers=L no-bias share-layers share-directions learn-initial-state gru.keras lstm.projected p=3 n N ; × 5x3 #
+layers=L no-bias share-layers share-directions learn-initial-state gru.keras
+lstm.projected p=3 n N ; × 5x3 #
 """.split()
 
 
