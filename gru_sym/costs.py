@@ -73,8 +73,8 @@ class Cost:
     sequence : work on the input, done for all steps at once.
     loop : work that waits for the step before, over all steps.
     backward : multiply-adds of the backward pass; its elementwise work is not counted.
-    read_per_step : numbers of parameters and constants, and of values computed from them once, that each step of
-        the loop reads.
+    read_per_step : numbers of parameters and constants, and of values computed from them once, that
+        each step of the loop reads.
     kept : numbers kept for the backward pass beside parameters and input; from two steps on.
     parameters : the stored count.
     """
