@@ -99,6 +99,27 @@ def test_layer_in_a_branch_with_its_weights_as_constants(tmp_path):
     )  # fmt: skip
 
 
+def test_what_the_reference_evaluator_passes_over_is_told(tmp_path):
+    """And what is only said, since it is so anyway, is not."""
+    weights = (tensor("W", 1, 12, 5), tensor("R", 1, 12, 3))
+    plain = node("LSTM", "x", "W", "R", name="a", hidden_size=3, input_forget=0)
+    (tmp_path / "m.onnx").write_bytes(model(graph(plain, weights=weights)))
+    assert "evaluator" not in explain(tmp_path / "m.onnx").text()
+    strings = [(5, message((1, "activations"), *((9, f) for f in ("HardSigmoid", "Tanh", "Tanh"))))]
+    clip = [(5, message((1, "clip")) + b"\x15" + struct.pack("<f", 3.0))]
+    for own, word in (
+        (node("LSTM", "x", "W", "R", name="a", hidden_size=3, input_forget=1), "input_forget=1"),
+        (plain + message(*strings), "activations HardSigmoid, Tanh, Tanh"),
+        (plain + message(*clip), "clip"),
+        (node("LSTM", "x", "W", "R", "", "l", name="a", hidden_size=3), "sequence_lens"),
+    ):
+        (tmp_path / "m.onnx").write_bytes(model(graph(own, weights=weights)))
+        found = explain(tmp_path / "m.onnx")
+        assert found.total == found.layers[0].count == 96
+        (note,) = found.notes
+        assert word in note and "ONNX's reference evaluator ignores it without a word" in note
+
+
 def test_layer_that_was_exported_as_single_operators_is_told(tmp_path):
     parts = [node("MatMul", "x", "W"), node("Sigmoid", "y"), node("Tanh", "y")]
     (tmp_path / "m.onnx").write_bytes(model(graph(*parts, weights=[tensor("W", 5, 12)])))

@@ -9,7 +9,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gru_sym.explanation import hdf5_files, numpy_files, onnx_files, safetensors, torch_files
+from gru_sym.explanation import (
+    hdf5_files,
+    json_files,
+    numpy_files,
+    onnx_files,
+    safetensors,
+    torch_files,
+)
 from gru_sym.explanation.contents import Contents, FileError
 from gru_sym.explanation.explained import ExplainedLayer, Explanation
 from gru_sym.explanation.recognition import find
@@ -24,6 +31,8 @@ READERS = {
     ".hdf5": hdf5_files.read_hdf5,
     ".keras": hdf5_files.read_keras,
     ".onnx": onnx_files.read,
+    ".json": json_files.read,
+    ".nam": json_files.read_nam,
 }
 """By the end of a file's name what reads it."""
 
@@ -90,6 +99,12 @@ def explain(model: Any) -> Explanation:
 def explained(contents: Contents) -> Explanation:
     """The explanation of what a reader found."""
     layers, rest = find(contents)
+    contents.notes += [
+        f"{tensor.name[:80]} {tensor.shape} belongs to a layer that convolves its state, such as "
+        "ConvLSTM: no equation here says that, and its numbers are counted with the rest"
+        for tensor in rest
+        if tensor.name.endswith("recurrent_kernel") and len(tensor.shape) > 2
+    ]
     statistics = [tensor for tensor in rest if STATISTICS.fullmatch(tensor.name)]
     return Explanation(
         contents.kind,
@@ -124,7 +139,16 @@ def _of_file(path: Path) -> Contents:
 
 
 def read(file: BinaryIO, name: str) -> Contents:
-    """What an open file holds that is called so.
+    """What an open file holds that is called so; bytes will do.
+
+    >>> import io, json
+    >>> header = json.dumps({"b": {"dtype": "F32", "shape": [3], "data_offsets": [0, 12]}}).encode()
+    >>> raw = len(header).to_bytes(8, "little") + header + bytes(12)
+    >>> explained(read(io.BytesIO(raw), "model.safetensors")).total
+    3
+
+    Safetensors and NumPy's files take nothing but Python for this: no torch, h5py or onnx, and
+    nothing is imported that would be missing in a browser.
 
     Raises `FileError`.
     """

@@ -41,6 +41,9 @@ INPUTS = {"W": 1, "R": 2, "B": 3, "P": 7}
 
 STATES = (5, 6)
 
+USUAL = {"GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh", "Tanh"), "RNN": ("Tanh",)}
+"""The functions of a recurrent node where it names none."""
+
 
 def read(file: BinaryIO, size: int) -> Contents:
     """The weights of a model in ONNX.
@@ -170,6 +173,10 @@ class _Walk:
                     options[name] = field
                 elif number == 4:
                     options[name] = self._text(field)
+                elif number == 9:
+                    options[name] = (*options.get(name, ()), self._text(field))
+                elif number == 2:
+                    options[name] = True  # a number that is not whole, such as clip
         if node.kind in ("GRU", "LSTM", "RNN") and node.domain in ("", "ai.onnx"):
             self._recurrent(node, options, known)
 
@@ -233,6 +240,26 @@ class _Walk:
             given["P"] = there["P"]
         given["bidirectional"] = options.get("direction") == "bidirectional"
         self.contents.given.append(Given(prefix, "onnx", node.kind, given))
+        self._tell_options(prefix, node, options)
+
+    def _tell_options(self, prefix: str, node: _Node, options: dict[str, Any]) -> None:
+        """What changes the function and not the count, and ONNX's own evaluator passes over."""
+        told = []
+        if options.get("input_forget"):
+            told.append("input_forget=1 (its forget gate is 1 - i, the parameters of f are unused)")
+        if "clip" in options:
+            told.append("clip")
+        functions = options.get("activations", ())
+        usual = USUAL[node.kind]
+        if functions not in ((), usual, usual * 2):
+            told.append(f"activations {', '.join(functions)[:80]}")
+        if any(node.inputs[4:5]):
+            told.append("sequence_lens")
+        if told:
+            self.contents.notes.append(
+                f"{prefix[:80]}: {'; '.join(told)}: the count is the same, the function is not; "
+                "ONNX's reference evaluator ignores it without a word, onnxruntime does not"
+            )
 
     def _tell_zeros(self, bias: Tensor, raw: Span | None) -> None:
         """The second bias of a gate is 0 where a library has one bias only."""
