@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import integers
 
 from gru_sym import Layer, budget, cell, effective_count
-from gru_sym.libraries.layout import FOLDER, layout
+from gru_sym.libraries.layout import layout
+from gru_sym.libraries.texts import names
 from gru_sym.web.choices import Choice
 from gru_sym.web.data import Polynomials
 from gru_sym.web.node import NoNode
@@ -52,7 +53,7 @@ def test_every_layer_of_every_library_is_there():
     assert len(every_choice()) == len(
         {(c.key, c.biases, c.cell.size_names) for c in every_choice()}
     )
-    for library in (path.stem for path in FOLDER.glob("*.txt")):
+    for library in names():
         for form in layout(library).forms:
             assert any(key.split("/")[:2] == [library, form.layer] for key in keys)
 

@@ -62,6 +62,18 @@ def test_sizes_of_any_length(run):
     assert json.loads(out, parse_int=Decimal)["count"] == value**2 + 2 * value
 
 
+@pytest.mark.parametrize("size", ["65,536", "65_536"])
+def test_numbers_as_summaries_print_them(run, size):
+    for command in (
+        ["count", "gru.pytorch"],
+        ["cost", "gru.pytorch"],
+        ["effective", "gru.pytorch"],
+    ):
+        plain = run(*command, "-m", "65536", "-n", "8", "--json")
+        assert run(*command, "-m", size, "-n", "8", "--json") == plain and plain[0] == 0
+    assert run("count", "gru.pytorch", "-m", "65,53", "-n", "8")[0] == 2
+
+
 def test_python_s_limit_for_long_numbers_is_as_it_was(run):
     limit = sys.get_int_max_str_digits()
     assert limit and run("count", "gru.pytorch")[0] == 0 and run("count", "nosuch")[0] == 2

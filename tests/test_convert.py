@@ -29,11 +29,12 @@ from gru_sym.conversion.passages import Passage, passage
 from gru_sym.conversion.recognition import recognise
 from gru_sym.conversion.stacks import stack_of
 from gru_sym.explanation.keras_names import named
-from gru_sym.libraries.layout import FOLDER, layout
+from gru_sym.libraries.layout import layout
 from gru_sym.libraries.layout_text import Form, SizeOf
 from gru_sym.libraries.stored import stored_layer
+from gru_sym.libraries.texts import names
 
-LIBRARIES = sorted(path.stem for path in FOLDER.glob("*.txt"))
+LIBRARIES = sorted(names())
 SIZES = {"m": 3, "n": 4, "p": 2, "k": 5}
 ROUNDING = 1e-13
 """How far outputs may be apart in float64: sums of ten terms below 10, over few steps."""

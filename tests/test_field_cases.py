@@ -96,13 +96,6 @@ def test_t22_operations_of_an_lstm_cell():
     assert found.total.multiply_adds == 4 * (3 * 5 + 5 * 5)
 
 
-def test_t19_directions_that_are_added():
-    """The log's 52 million; put side by side they would be 73 million."""
-    deep = Layer(cell("gru.pytorch"), 7, bidirectional=True, merge="sum")
-    assert deep.count(m=1312, n=768) == 52_116_480
-    assert Layer(cell("gru.pytorch"), 7, bidirectional=True).count(m=1312, n=768) == 73_350_144
-
-
 @pytest.mark.parametrize(("m", "n", "k", "count"), [(3, 256, 3, 2_387_968), (4, 8, 3, 3_488)])
 def test_t25_a_layer_that_convolves_is_told_and_counted(m, n, k, count):
     """Its equations cannot be written here, and it is taken for no other layer."""

@@ -18,10 +18,11 @@ from torch import nn
 
 from gru_sym import catalogue
 from gru_sym.layers import suffix
-from gru_sym.libraries.layout import FIRST, FOLDER, Layout, layout, libraries
-from gru_sym.libraries.layout_text import EVIDENCE, LayoutError
+from gru_sym.libraries.layout import Layout, layout, libraries
+from gru_sym.libraries.layout_text import EVIDENCE, LayoutError, Reader
 from gru_sym.libraries.pytorch import stored
 from gru_sym.libraries.stored import StoredLayer
+from gru_sym.libraries.texts import FIRST, FOLDER
 
 DATA = Path(__file__).parent / "data" / "keras_counts.csv"
 SIZES = {"m": 3, "n": 4, "p": 2, "k": 5}
@@ -251,7 +252,9 @@ h0[direction] = h0
 
 
 def test_signs_numbers_constants_and_rows_unit_by_unit():
-    own = Layout(OTHERS, "others.txt").layer("Rows", num_layers=2, bidirectional=True, m=3, n=2)
+    own = Layout(Reader(OTHERS, "others.txt")).layer(
+        "Rows", num_layers=2, bidirectional=True, m=3, n=2
+    )
     assert own.tensors["kernel[1] fw"] == (3, 8) and own.tensors["kernel[2] bw"] == (4, 8)
     rng = np.random.default_rng(2)
     named = {
@@ -266,11 +269,11 @@ def test_signs_numbers_constants_and_rows_unit_by_unit():
     np.testing.assert_array_equal(packed["kernel[2] bw"][:, 5], named["W_f" + at][1])
     back = own.unpack(packed)
     assert all(np.allclose(back[name], array, atol=1e-15) for name, array in named.items())
-    assert next(iter(Layout(OTHERS, "others.txt").tensors("Rows"))) == "b[1]one"
+    assert next(iter(Layout(Reader(OTHERS, "others.txt")).tensors("Rows"))) == "b[1]one"
 
 
 def test_the_direction_on_the_first_axis_and_trained_states():
-    library = Layout(OTHERS, "others.txt")
+    library = Layout(Reader(OTHERS, "others.txt"))
     own = library.layer("Gru", bidirectional=True, m=3, size=2)
     assert own.tensors == {"w": (2, 6, 5), "b": (2, 8), "h0": (2, 2)}
     assert own.count == 2 * (catalogue["gru.merged"].count(m=3, n=2) + 2)
@@ -400,7 +403,7 @@ LINES = {
 def test_a_wrong_line_is_named_with_what_would_be_right(line):
     number, sentence = line
     with pytest.raises(LayoutError) as refusal:
-        Layout(LINES[line], "some.txt")
+        Layout(Reader(LINES[line], "some.txt"))
     message = str(refusal.value)
     assert message.startswith(f"some.txt, line {number}: ")
     assert sentence in message and "\n" not in message
@@ -430,13 +433,13 @@ def test_the_libraries_that_most_readers_look_for_come_first():
 
 
 def test_how_a_form_is_known_and_what_its_options_mean():
-    own = Layout(
+    text = (
         "# A library 2.1\n# evidence: run once\n"
         "rnn.pytorch  RNN(bias=True)\nrnn.pytorch without biases  RNN(bias=False)  # no biases\n"
         "w = W_ih\nu = W_hh\nb = b_ih | b_hh\n# evidence: read\n"
-        "rnn.elman  Elman()  *_l{level}  # one bias\nw = W\nu = U\nb = b",
-        "some.txt",
+        "rnn.elman  Elman()  *_l{level}  # one bias\nw = W\nu = U\nb = b"
     )
+    own = Layout(Reader(text, "some.txt"))
     assert own.label == "A library" and own.evidence == "run once"
     assert [(form.evidence, form.note) for form in own.forms] == [
         ("run once", ""),
@@ -444,4 +447,4 @@ def test_how_a_form_is_known_and_what_its_options_mean():
         ("read", "one bias"),
     ]
     assert own.forms[2].naming == "*_l{level}"
-    assert Layout(HEAD + BODY, "some.txt").evidence == "read"
+    assert Layout(Reader(HEAD + BODY, "some.txt")).evidence == "read"

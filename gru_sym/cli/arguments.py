@@ -123,12 +123,23 @@ def add_json(command: Parser) -> None:
 
 
 def positive(text: str) -> int:
-    """A size, of any length."""
+    """A size, of any length; also as summaries print numbers, 65,536 or 65_536."""
+    text = re.sub(r"(?<=\d)[,_](?=\d{3}(?!\d))", "", text)
     if not re.fullmatch(r"[0-9]+", text) or not text.strip("0"):
         raise argparse.ArgumentTypeError(
             f"a size is a positive whole number, such as 128, not {text!r}"
         )
     return int(text)
+
+
+def number(text: str) -> int:
+    """A number of parameters."""
+    try:
+        return positive(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"a number of parameters is a positive whole number, such as 100000, not {text!r}"
+        ) from None
 
 
 def assignment(text: str) -> tuple[str, int]:

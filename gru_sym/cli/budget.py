@@ -16,7 +16,7 @@ from gru_sym.cli.arguments import (
     add_layers,
     add_sizes,
     add_widths,
-    positive,
+    number,
 )
 from gru_sym.cli.cells import about, read_whole, some_sizes
 
@@ -34,14 +34,14 @@ def add(commands: Commands) -> None:
     given.add_argument(
         "--parameters",
         action=Once,
-        type=_number,
+        type=number,
         metavar="N",
         help="the most parameters that there may be",
     )
     given.add_argument(
         "--multiply-adds",
         action=Once,
-        type=_number,
+        type=number,
         metavar="N",
         help="the most multiply-adds for one step of one sequence (FLOPs are two of them)",
     )
@@ -110,12 +110,3 @@ def _by(options: argparse.Namespace) -> By:
     if len(said) > 1:
         raise BadInput(f"a budget is counted in one way, not in {len(said)}")
     return said.pop() if said else "stored"
-
-
-def _number(text: str) -> int:
-    try:
-        return positive(text)
-    except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(
-            f"a number of parameters is a positive whole number, such as 100000, not {text!r}"
-        ) from None

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 
-from gru_sym.cli.arguments import BadInput, Commands, Once, add_json, positive
+from gru_sym.cli.arguments import BadInput, Commands, Once, add_json, number, positive
 
 
 def add(commands: Commands) -> None:
@@ -23,7 +22,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--count",
         action=Once,
-        type=_number,
+        type=number,
         metavar="N",
         help="instead of a file: the layers and sizes that have N parameters",
     )
@@ -56,13 +55,3 @@ def run(options: argparse.Namespace) -> str:
         sys.set_int_max_str_digits(limit)
     found = explained(contents)
     return found.json() if options.json else found.text()
-
-
-def _number(text: str) -> int:
-    """A number of parameters, also as summaries print it: 197,120 or 197_120."""
-    try:
-        return positive(re.sub(r"(?<=\d)[,_](?=\d{3}(?!\d))", "", text))
-    except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(
-            f"a number of parameters is a positive whole number, such as 197120, not {text!r}"
-        ) from None

@@ -12,10 +12,11 @@ import sympy as sp
 from gru_sym.cells import Cell
 from gru_sym.codegen.reading import functions_in
 from gru_sym.conversion.passages import Obstacle, Passage, passage
-from gru_sym.libraries.atlas import named, title, written
+from gru_sym.libraries.atlas import named, written
 from gru_sym.libraries.layout import layout, libraries
 from gru_sym.libraries.layout_text import Form
 from gru_sym.libraries.stored import stored_layer
+from gru_sym.libraries.texts import title
 from gru_sym.render import Table
 
 NO = "no"
@@ -162,6 +163,42 @@ def kind_table(family: str = "gru", without_biases: bool = False) -> Table:
         cell = members[0].cell
         rows.append((letter, who, sp.sympify(cell.biases()), cell.name))
     return Table(("", "layers", "biases", "cell"), rows)
+
+
+SHORT = {
+    "exact": "exact",
+    "after merging": "merging",
+    "exact, with zeros": "zeros",
+    "exact, with copies": "copies",
+    NO: "–",
+}
+
+
+def conversion_matrix(family: str = "gru", without_biases: bool = False) -> Table:
+    """Every pair of groups of `kind_table` in one square: from a row's layers to a column's.
+
+    >>> print(conversion_matrix("rnn"))
+    from  A      B      C        D
+    A     =      –      merging  –
+    B     –      =      –        merging
+    C     zeros  –      =        –
+    D     –      zeros  –        =
+
+    *exact*, *merging* (sums, the parts of which are lost), *zeros* (in new places), *copies*;
+    a condition, such as b_hn = 0, where the function is the same under it alone; – for none.
+    """
+    groups = [(letter, members[0].cell) for letter, members in kinds(family, without_biases)]
+
+    def entry(a: Cell, b: Cell) -> str:
+        if a is b:
+            return "="
+        way = passage(a, b)
+        if isinstance(way, Obstacle) and way.zero:
+            return " = ".join([*way.zero, "0"])
+        return SHORT[verdict(way)]
+
+    rows = [(letter, *(entry(a, b) for _, b in groups)) for letter, a in groups]
+    return Table(("from", *(letter for letter, _ in groups)), rows)
 
 
 def conversion_table(family: str = "gru", without_biases: bool = False) -> Table:

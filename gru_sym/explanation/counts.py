@@ -19,10 +19,11 @@ import sympy as sp
 
 from gru_sym.cells import Cell
 from gru_sym.explanation.contents import Shown
-from gru_sym.explanation.recognition import forms, libraries, title
 from gru_sym.layers import Layer
 from gru_sym.libraries.layout_text import Form, SizeOf
 from gru_sym.libraries.stored import stored_layer
+from gru_sym.libraries.texts import forms, title
+from gru_sym.libraries.texts import names as libraries
 from gru_sym.lookup import catalogue
 from gru_sym.render import spelled
 

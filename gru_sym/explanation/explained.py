@@ -10,8 +10,9 @@ from textwrap import wrap
 from typing import Any
 
 from gru_sym.explanation.contents import Shown, Tensor, distinct
-from gru_sym.explanation.recognition import Found, title
+from gru_sym.explanation.recognition import Found
 from gru_sym.libraries.stored import StoredLayer
+from gru_sym.libraries.texts import title
 from gru_sym.render import Table
 
 MAX_LINES = 40

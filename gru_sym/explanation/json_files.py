@@ -1,7 +1,7 @@
-"""Weights as lists of numbers in JSON: RTNeural's models, state dicts, and Neural Amp Modeler's .nam.
+"""Weights as lists of numbers in JSON: RTNeural's models, state dicts, Neural Amp Modeler's .nam.
 
-The formats: RTNeural, model_loader.h and its models/ at commit 1fb1f075a5d66e85bfc8f488c3f3626840cb3a1d;
-NeuralAmpModelerCore, NAM/lstm.cpp.
+The formats: jatinchowdhury18/RTNeural, models/ at commit 1fb1f075a5d66e85bfc8f488c3f3626840cb3a1d;
+sdatkinson/NeuralAmpModelerCore, NAM/lstm.cpp.
 """
 
 from __future__ import annotations
@@ -65,11 +65,10 @@ def read_nam(file: BinaryIO, size: int) -> Contents:
         contents.tensors.append(Tensor("weights", (count,)))
         contents.notes.append(f"its architecture is {kind}: there is no recurrent layer in it")
         return contents
-    sizes = [config.get(name, None) for name in ("input_size", "hidden_size", "num_layers")]
-    out = config.get("out_channels", 1)
-    if any(type(size) is not int or not 0 < size <= count for size in (*sizes, out)):
-        raise FileError("its config has no input_size, hidden_size and num_layers that could be")
-    m, n, levels = sizes
+    m, n, levels = (
+        _size(config, key, count) for key in ("input_size", "hidden_size", "num_layers")
+    )
+    out = _size({"out_channels": 1} | config, "out_channels", count)
     for level in range(levels):
         wide = n if level else m
         shapes = {"W": (4 * n, wide + n), "b": (4 * n,), "h0": (n,), "c0": (n,)}
@@ -81,6 +80,13 @@ def read_nam(file: BinaryIO, size: int) -> Contents:
     given = {"input_size": m, "hidden_size": n, "num_layers": levels}
     contents.given.append(Given("", "nam", "LSTM", given))
     return contents
+
+
+def _size(config: dict[str, Any], name: str, most: int) -> int:
+    size = config.get(name)
+    if type(size) is not int or not 0 < size <= most:
+        raise FileError(f"its config says {name} is {str(size)[:40]}, with {most} weights")
+    return size
 
 
 def _model(file: BinaryIO) -> dict[str, Any]:

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from gru_sym.explanation.contents import Contents, Given, Tensor
-from gru_sym.explanation.fitting import axes_of, fit
-from gru_sym.libraries.layout import FOLDER, without_version
-from gru_sym.libraries.layout_text import HOLES, Form, Reader, SizeOf
+from gru_sym.libraries.layout_text import HOLES, Form, SizeOf
 from gru_sym.libraries.stored import StoredLayer, stored_layer
-
-FIRST = ("pytorch", "keras")
-"""The libraries that are named first where several fit."""
+from gru_sym.libraries.tensors import fit
+from gru_sym.libraries.texts import forms
+from gru_sym.libraries.texts import names as libraries
 
 WRAPPED = (
     (re.compile(r"(.*?)parametrizations\.(\w+)\.original[01]?"), r"\1\2"),
@@ -82,30 +80,6 @@ def _unwrapped(tensors: Sequence[Tensor]) -> dict[str, str]:
     return found
 
 
-@lru_cache
-def _text(library: str) -> Reader:
-    """A layout as it is read: that it fits the cells is checked in the tests, not for each file."""
-    return Reader((FOLDER / f"{library}.txt").read_text("utf-8"), library)
-
-
-def forms(library: str) -> tuple[Form, ...]:
-    """The forms of a library's layers."""
-    return tuple(_text(library).forms)
-
-
-@lru_cache
-def libraries() -> tuple[str, ...]:
-    """The libraries that have a layout, the usual ones first."""
-    known = sorted(path.stem for path in FOLDER.glob("*.txt"))
-    return (*FIRST, *(name for name in known if name not in FIRST))
-
-
-def title(library: str) -> str:
-    """The library's name, without its version."""
-    notes = _text(library).notes
-    return without_version(notes[0]) if notes else library
-
-
 def _given(given: Given, pool: Mapping[str, Tensor], wrapped: Mapping[str, str]) -> Found | None:
     """A layer that the model names: its options are known, its tensors have its prefix."""
     start = f"{given.prefix}." if given.prefix else ""
@@ -126,7 +100,7 @@ def _given(given: Given, pool: Mapping[str, Tensor], wrapped: Mapping[str, str])
             if {wrapped[tensor.name] for tensor in tensors} == names:
                 if sizes.keys() < {*stored.layer.size_names}:
                     shapes = {wrapped[t.name].removeprefix(start): t.shape for t in tensors}
-                    known = fit(axes_of(stored_layer(form, levels, both, ())), shapes)
+                    known = fit(stored_layer(form, levels, both, ()).axes, shapes)
                     if known is None or not sizes.items() <= known.items():
                         continue
                     order = tuple((size, known[size]) for size in stored.layer.size_names)
@@ -232,7 +206,7 @@ def _fitted(
         both = bool(first.shape) and first.shape[0] == 2
     try:
         stored = stored_layer(form, levels, both, ())
-        wanted = axes_of(stored)
+        wanted = stored.axes
     except ValueError:
         return None
     by_name = {
@@ -284,7 +258,7 @@ def _shaped(tensors: Sequence[Tensor]) -> tuple[Fit, ...]:
     for library in libraries():
         for form in forms(library):
             stored = stored_layer(form, 1, False, ())
-            wanted = axes_of(stored)
+            wanted = stored.axes
             shapes = {n: t.shape for n, t in zip(wanted, tensors, strict=False)}
             if len(wanted) != len(tensors) or any(
                 fit.library == library

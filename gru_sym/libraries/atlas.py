@@ -21,6 +21,7 @@ from gru_sym.libraries.layout_text import Block, Form, SizeOf, TensorLine
 from gru_sym.libraries.live.record import Record, Row
 from gru_sym.libraries.stored import StoredLayer, stored_layer
 from gru_sym.libraries.structure import gate_order, reset_side, update_keeps
+from gru_sym.libraries.texts import title
 from gru_sym.render import Table, spelled
 
 FAMILIES = ("gru", "lstm", "rnn", "minimal")
@@ -111,15 +112,6 @@ class Entry:
         if not found.certified or found.condition:
             raise ValueError(f"the effective count of {self.cell.name} is not certified: {found}")
         return sp.sympify(found.effective)
-
-
-def title(library: str) -> str:
-    """A library's name, without its version.
-
-    >>> title("flax_nnx")
-    'Flax nnx'
-    """
-    return layout(library).label
 
 
 def entries(family: str, names: Iterable[str] | None = None) -> list[Entry]:

@@ -7,34 +7,18 @@ from __future__ import annotations
 
 import difflib
 import operator
-import re
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from gru_sym.cells import SizeValue
 from gru_sym.layers import Layer
-from gru_sym.libraries.layout_text import EVIDENCE, Form, Option, Reader, SizeOf
+from gru_sym.libraries.layout_text import Form, Option, Reader, SizeOf
 from gru_sym.libraries.stored import StoredLayer, stored_layer
 from gru_sym.libraries.tensors import arrange
+from gru_sym.libraries.texts import names, text_of, without_version
 from gru_sym.lookup import UnknownCell, catalogue
 from gru_sym.roles import BIAS
-
-FOLDER = Path(__file__).parent / "layouts"
-
-FIRST = (
-    "pytorch",
-    "keras",
-    "flax_linen",
-    "flax_nnx",
-    "equinox",
-    "haiku",
-    "mlx",
-    "onnx",
-    "openvino",
-)
-"""The libraries that most readers look for; the others follow, those that were run before them."""
 
 
 @lru_cache
@@ -49,11 +33,7 @@ def layout(library: str) -> Layout:
 
     Raises `ValueError` for a library that has none.
     """
-    known = sorted(path.stem for path in FOLDER.glob("*.txt"))
-    if library not in known:
-        raise ValueError(f"there is no layout of {library!r}; there are {', '.join(known)}")
-    path = FOLDER / f"{library}.txt"
-    return Layout(path.read_text(encoding="utf-8"), path.name)
+    return Layout(text_of(library))
 
 
 @lru_cache
@@ -63,22 +43,7 @@ def libraries() -> dict[str, Layout]:
     >>> list(libraries())[:3], libraries()["mlx"].label
     (['pytorch', 'keras', 'flax_linen'], 'MLX')
     """
-    found = {path.stem: layout(path.stem) for path in FOLDER.glob("*.txt")}
-
-    def place(name: str) -> tuple[int, int, str]:
-        first = FIRST.index(name) if name in FIRST else len(FIRST)
-        return first, EVIDENCE.index(found[name].evidence), found[name].title.lower()
-
-    return {name: found[name] for name in sorted(found, key=place)}
-
-
-def without_version(title: str) -> str:
-    """The first line of a layout without the version at its end.
-
-    >>> without_version("Flax nnx 0.12.8"), without_version("TensorFlow 1's cells 2.21.0")
-    ('Flax nnx', "TensorFlow 1's cells")
-    """
-    return re.sub(r"\s+v?\d[\w.]*$", "", title)
+    return {name: layout(name) for name in names()}
 
 
 class Layout:
@@ -86,8 +51,7 @@ class Layout:
 
     Parameters
     ----------
-    text : in the language of `gru_sym.libraries.layout_text`.
-    file : what to call it in errors.
+    reader : a text in the language of `gru_sym.libraries.layout_text`.
 
     Attributes
     ----------
@@ -101,10 +65,9 @@ class Layout:
     LayoutError : naming the file, the line and what would be right.
     """
 
-    def __init__(self, text: str, file: str) -> None:
-        reader = Reader(text, file)
+    def __init__(self, reader: Reader) -> None:
         self.forms: tuple[Form, ...] = tuple(reader.forms)
-        self.title = reader.notes[0] if reader.notes else file
+        self.title = reader.title
         self.evidence = self.forms[0].evidence
         marked = [note for note in reader.notes if note.startswith("source:")]
         self.sources = tuple(note.removeprefix("source:").strip() for note in marked)

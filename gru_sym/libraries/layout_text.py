@@ -144,6 +144,11 @@ def _by_direction(hole: str) -> tuple[str, ...]:
 class Reader:
     """Reads the lines of a layout; `forms` are its forms, `notes` its comments."""
 
+    @property
+    def title(self) -> str:
+        """The library with its version: the first comment."""
+        return self.notes[0] if self.notes else self.file
+
     def __init__(self, text: str, file: str) -> None:
         self.file = file
         self.number = 0

@@ -11,7 +11,7 @@ import sympy as sp
 from gru_sym.cells import Cell
 from gru_sym.language.syntax import Expression, MatrixProduct, Name, Times, children
 from gru_sym.layers import Layer
-from gru_sym.libraries.layout import FOLDER, Layout, layout
+from gru_sym.libraries.layout import Layout, libraries
 from gru_sym.libraries.layout_text import Form, Option, SizeOf
 from gru_sym.libraries.stored import StoredLayer, stored_layer
 from gru_sym.lookup import catalogue
@@ -21,9 +21,6 @@ EQUATIONS = "equations"
 
 FIELDS = frozenset("mnp")
 """The sizes that the page asks for."""
-
-FIRST = ("pytorch", "keras")
-"""The libraries that most readers have come for; the others follow by name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,15 +108,10 @@ def choices() -> list[Choice]:
     >>> [choice.label for choice in choices() if choice.key.startswith("keras/GRU")]
     ['Keras GRU', 'Keras GRU', 'Keras GRU(reset_after=False)', 'Keras GRU(reset_after=False)']
     """
-    libraries = sorted((path.stem for path in FOLDER.glob("*.txt")), key=_rank)
-    found = [choice for name in libraries for choice in _of_library(name, layout(name))]
+    found = [c for name, library in libraries().items() for c in _of_library(name, library)]
     stored = {choice.form.cell_id for choice in found if choice.form}
     others = [catalogue[name] for name in catalogue if name not in stored]
     return found + [_of_equations(c) for c in others if FIELDS.issuperset(c.size_names)]
-
-
-def _rank(library: str) -> tuple[int, str]:
-    return (FIRST.index(library) if library in FIRST else len(FIRST), library)
 
 
 def _of_library(name: str, library: Layout) -> Iterator[Choice]:
