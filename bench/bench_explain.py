@@ -1,7 +1,11 @@
-"""`explain` beside torchinfo and a loop over numel, as whole processes; and a file of 100 GB."""
+"""`explain` beside torchinfo, fvcore and a loop over numel, as whole processes; a file of 100 GB.
+
+fvcore is taken where it is installed (`pip install fvcore`); it is told where not.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import tempfile
 from pathlib import Path
@@ -31,19 +35,36 @@ def large(path: Path) -> Path:
     return path
 
 
+EXPLAIN = "from gru_sym import explain; found = explain(model); found.total\n"
+FVCORE = "from fvcore.nn import parameter_count; print(parameter_count(model)[''])"
+
 with tempfile.TemporaryDirectory() as folder:
     file = str(large(Path(folder, "a.safetensors")))
-    explained = MODEL + "from gru_sym import explain; print(explain(model).total)"
-    measured = compare(
-        {
-            "import torch": ["-c", MODEL],
-            "sum(p.numel())": ["-c", MODEL + "print(sum(p.numel() for p in model.parameters()))"],
-            "torchinfo.summary": ["-c", MODEL + "import torchinfo; torchinfo.summary(model)"],
-            "explain(model)": ["-c", explained],
-            "import sympy": ["-c", "import sympy"],
-            "explain, 100 GB": ["-m", "gru_sym", "explain", file],
-            "explain --count": ["-m", "gru_sym", "explain", "--count", "197120", "-m", "256"],
-        },
-        ROUNDS,
-    )  # fmt: skip
+    header = f"from gru_sym import explain; print(explain({file!r}).total)"
+    commands = {
+        "import torch": ["-c", MODEL],
+        "sum(p.numel())": ["-c", MODEL + "print(sum(p.numel() for p in model.parameters()))"],
+        "torchinfo.summary": ["-c", MODEL + "import torchinfo; torchinfo.summary(model)"],
+        "fvcore.nn.parameter_count": ["-c", MODEL + FVCORE],
+        "explain(model).total": ["-c", MODEL + EXPLAIN],
+        "print(explain(model))": ["-c", MODEL + EXPLAIN + "print(found)"],
+        "Python alone": ["-c", ""],
+        "explain(100 GB).total": ["-c", header],
+        "import sympy": ["-c", "import sympy"],
+        "gru_sym explain, 100 GB": ["-m", "gru_sym", "explain", file],
+        "gru_sym explain --count": ["-m", "gru_sym", "explain", "--count", "197120", "-m", "256"],
+    }
+    if importlib.util.find_spec("fvcore") is None:
+        print("fvcore is not installed here, and left out")
+        del commands["fvcore.nn.parameter_count"]
+    measured = compare(commands, ROUNDS)
     show(measured, measured[0])
+    cpu = {each.name: each.cpu for each in measured}
+    for name, beyond in (
+        ("explain(model).total", "import torch"),
+        ("print(explain(model))", "import torch"),
+        ("explain(100 GB).total", "Python alone"),
+        ("gru_sym explain, 100 GB", "import sympy"),
+    ):
+        milliseconds = 1000 * (cpu[name] - cpu[beyond])
+        print(f"{name} takes {milliseconds:.0f} ms of processor time beyond {beyond}")

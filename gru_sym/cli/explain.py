@@ -43,7 +43,8 @@ def run(options: argparse.Namespace) -> str:
         return answer.json() if options.json else answer.text()
     if options.m is not None or options.n is not None:
         raise BadInput("-m and -n belong to --count; the sizes of a file are in it")
-    from gru_sym.explanation.explaining import contents_of, explained
+    from gru_sym.explanation.explained import Explanation
+    from gru_sym.explanation.explaining import contents_of
 
     limit = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(4300)  # the numbers of a file are not a user's
@@ -53,5 +54,5 @@ def run(options: argparse.Namespace) -> str:
         raise BadInput(f"{options.file} cannot be read: {error.strerror or error}") from error
     finally:
         sys.set_int_max_str_digits(limit)
-    found = explained(contents)
+    found = Explanation(contents)
     return found.json() if options.json else found.text()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import re
@@ -45,6 +44,8 @@ class Shown:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
+        import html
+
         return f"<pre>{html.escape(self.text())}</pre>"
 
 
@@ -119,6 +120,13 @@ def distinct(tensors: Sequence[Tensor]) -> int:
     6
     """
     return sum({tensor.identity: tensor.count for tensor in tensors}.values())
+
+
+def trainable(tensors: Sequence[Tensor]) -> int | None:
+    """How many of their numbers are trained; None where that is not said of each."""
+    if any(tensor.trainable is None for tensor in tensors):
+        return None
+    return distinct([tensor for tensor in tensors if tensor.trainable])
 
 
 def checked_shape(shape: Any, what: str) -> tuple[int, ...]:

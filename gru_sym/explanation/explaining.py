@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gru_sym.explanation import (
-    hdf5_files,
-    json_files,
-    numpy_files,
-    onnx_files,
-    safetensors,
-    torch_files,
-)
 from gru_sym.explanation.contents import Contents, FileError
-from gru_sym.explanation.explained import ExplainedLayer, Explanation
-from gru_sym.explanation.recognition import find
+from gru_sym.explanation.explained import Explanation
 
 READERS = {
-    ".safetensors": safetensors.read,
-    ".npz": numpy_files.read_npz,
-    ".npy": numpy_files.read_npy,
-    ".pt": torch_files.read,
-    ".pth": torch_files.read,
-    ".h5": hdf5_files.read_hdf5,
-    ".hdf5": hdf5_files.read_hdf5,
-    ".keras": hdf5_files.read_keras,
-    ".onnx": onnx_files.read,
-    ".json": json_files.read,
-    ".nam": json_files.read_nam,
+    ".safetensors": "safetensors.read",
+    ".npz": "numpy_files.read_npz",
+    ".npy": "numpy_files.read_npy",
+    ".pt": "torch_files.read",
+    ".pth": "torch_files.read",
+    ".h5": "hdf5_files.read_hdf5",
+    ".hdf5": "hdf5_files.read_hdf5",
+    ".keras": "hdf5_files.read_keras",
+    ".onnx": "onnx_files.read",
+    ".json": "json_files.read",
+    ".nam": "json_files.read_nam",
 }
-"""By the end of a file's name what reads it."""
-
-STATISTICS = re.compile(r"(?:.*[./])?(?:running_mean|running_var|num_batches_tracked)")
-"""What batch normalisation in PyTorch keeps beside its parameters, as a state dict names it."""
+"""By the end of a file's name what reads it, in this room; imported for such a file alone."""
 
 
 def explain(model: Any) -> Explanation:
@@ -93,26 +81,7 @@ def explain(model: Any) -> Explanation:
     ValueError : for what cannot be explained, with one sentence; of a file it is a `FileError`.
     OSError : for a file that cannot be opened.
     """
-    return explained(contents_of(model))
-
-
-def explained(contents: Contents) -> Explanation:
-    """The explanation of what a reader found."""
-    layers, rest = find(contents)
-    contents.notes += [
-        f"{tensor.name[:80]} {tensor.shape} belongs to a layer that convolves its state, such as "
-        "ConvLSTM: no equation here says that, and its numbers are counted with the rest"
-        for tensor in rest
-        if tensor.name.endswith("recurrent_kernel") and len(tensor.shape) > 2
-    ]
-    statistics = [tensor for tensor in rest if STATISTICS.fullmatch(tensor.name)]
-    return Explanation(
-        contents.kind,
-        tuple(map(ExplainedLayer, layers)),
-        tuple(tensor for tensor in rest if tensor not in statistics),
-        (*contents.left_out, *((t, "statistics of batch normalisation") for t in statistics)),
-        tuple(contents.notes),
-    )
+    return Explanation(contents_of(model))
 
 
 def contents_of(model: Any) -> Contents:
@@ -144,7 +113,7 @@ def read(file: BinaryIO, name: str) -> Contents:
     >>> import io, json
     >>> header = json.dumps({"b": {"dtype": "F32", "shape": [3], "data_offsets": [0, 12]}}).encode()
     >>> raw = len(header).to_bytes(8, "little") + header + bytes(12)
-    >>> explained(read(io.BytesIO(raw), "model.safetensors")).total
+    >>> Explanation(read(io.BytesIO(raw), "model.safetensors")).total
     3
 
     Safetensors and NumPy's files take nothing but Python for this: no torch, h5py or onnx, and
@@ -154,10 +123,7 @@ def read(file: BinaryIO, name: str) -> Contents:
     """
     reader = _reader(name)
     size = file.seek(0, os.SEEK_END)
-    head = (file.seek(0), file.read(len(torch_files.LEGACY)))[1]
     file.seek(0)
-    if reader is torch_files.read and head.startswith(torch_files.LEGACY):
-        raise FileError(f"{name} has the form from before PyTorch 1.6; load it and save it again")
     try:
         return reader(file, size)
     except FileError as error:
@@ -169,4 +135,7 @@ def _reader(name: str) -> Callable[[BinaryIO, int], Contents]:
     end = Path(name).suffix.lower()
     if end not in READERS:
         raise FileError(f"{name} cannot be read: the files that can end in {', '.join(READERS)}")
-    return READERS[end]
+    module, _, function = READERS[end].partition(".")
+    room = import_module(f"gru_sym.explanation.{module}")
+    reader: Callable[[BinaryIO, int], Contents] = getattr(room, function)
+    return reader

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from gru_sym.explanation.contents import distinct
-from gru_sym.explanation.explained import BY_SHAPES, NO_LAYER, ExplainedLayer, Explanation
+from gru_sym.explanation.explained import NO_LAYER, Explanation
+from gru_sym.explanation.explained_layer import BY_SHAPES, ExplainedLayer
 from gru_sym.render import Table, spelled
 
 
@@ -14,8 +15,7 @@ def as_html(explanation: Explanation) -> str:
     """What `text` says, as paragraphs and tables that fold and that a narrow screen can show.
 
     >>> from gru_sym.explanation.contents import Contents, Tensor
-    >>> from gru_sym.explanation.explaining import explained
-    >>> print(as_html(explained(Contents("file", [Tensor("<b>", (2, 3))]))))
+    >>> print(as_html(Explanation(Contents("file", [Tensor("<b>", (2, 3))]))))
     <div class="gru-explained">
     <p>file: 6 parameters, 6 effective</p>
     <p>no recurrent layer was found</p>

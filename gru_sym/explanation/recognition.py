@@ -46,10 +46,10 @@ class Found:
     evidence: str
 
 
-def find(contents: Contents) -> tuple[list[Found], list[Tensor]]:
-    """The recurrent layers of a model, and the tensors that belong to none."""
-    pool = {tensor.name: tensor for tensor in contents.tensors}
-    wrapped = _unwrapped(contents.tensors)
+def find(contents: Contents, tensors: Sequence[Tensor]) -> tuple[list[Found], list[Tensor]]:
+    """The recurrent layers among tensors of a model, and the tensors that belong to none."""
+    pool = {tensor.name: tensor for tensor in tensors}
+    wrapped = _unwrapped(tensors)
     found = [f for given in contents.given if (f := _given(given, pool, wrapped))]
     _take(pool, found)
     if not pool:  # no need of the other libraries' layouts

@@ -53,6 +53,8 @@ def read(file: BinaryIO, size: int) -> Contents:
 
     Raises `FileError`.
     """
+    if file.read(len(LEGACY)) == LEGACY:
+        raise FileError("it has the form from before PyTorch 1.6; load it and save it again")
     with opened(file, size) as archive:
         members = names_once(archive)
         index = [name for name in members if re.fullmatch(r"[^/]+/data\.pkl", name)]

@@ -44,11 +44,12 @@ def explain_chosen(name: str, size: int, stretch: Stretch) -> Record:
 
     Where the file cannot be explained, the command line's sentence.
     """
-    from gru_sym.explanation.explaining import explained, read
+    from gru_sym.explanation.explained import Explanation
+    from gru_sym.explanation.explaining import read
 
     file = Window(cast(BinaryIO, _Stretches(stretch)), 0, size, AT_ONCE)
     try:
-        found = explained(read(cast(BinaryIO, file), name))
+        found = Explanation(read(cast(BinaryIO, file), name))
     except FileError as error:
         return {"error": {"text": str(error)}}
     except OSError as error:
