@@ -441,6 +441,17 @@ def test_every_option_of_a_layer(ask):
     assert (1, 1, "initial state") in roles and (1, 1, "recurrent kernel") not in roles
 
 
+def test_what_is_assumed_of_directions_is_said(capsys):
+    words = "count gru.pytorch -m 1312 -n 768 --bidirectional".split()
+    said = []
+    for more in ([], ["--layers", "7"], ["--layers", "7", "--merge", "sum"]):
+        assert main([*words, *more]) == 0
+        said.append(capsys.readouterr().out)
+    assert "directions" not in said[0]
+    assert "put side by side: a layer hands on 2*n" in said[1] and said[1].startswith("73350144")
+    assert "added: a layer hands on n" in said[2] and said[2].startswith("52116480")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -19,7 +19,7 @@ from gru_sym.cli.arguments import (
     add_widths,
 )
 from gru_sym.cli.cells import about, read_whole, sizes_given
-from gru_sym.layers import Layer
+from gru_sym.layers import MERGES, Layer
 from gru_sym.models.model import Model
 from gru_sym.render import factored, shapes_of
 
@@ -60,15 +60,25 @@ def run(options: argparse.Namespace) -> str:
     if isinstance(whole, Model):
         return _of_a_model(whole, sizes, [f"= {formula}", *beside])
     if numbers["count"] is None:
-        return "\n".join([str(formula), *beside])
+        return "\n".join([str(formula), *beside, *_assumed(whole)])
     return "\n".join(
         [
             f"{numbers['count']} parameters in {whole.name}{_with(sizes)}",
             f"= {formula}",
             *beside,
             f"{numbers['weights']} weights, {numbers['biases']} biases",
+            *_assumed(whole),
         ]
     )
+
+
+def _assumed(layer: Layer) -> list[str]:
+    """What the layers above the first read, where that might be something else."""
+    if layer.directions == 1 or layer.num_layers == 1:
+        return []
+    return [
+        f"outputs of both directions {MERGES[layer.merge]}: a layer hands on {layer.output_size}"
+    ]
 
 
 def _of_a_model(model: Model, sizes: dict[str, int], formula: list[str]) -> str:
