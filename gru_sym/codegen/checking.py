@@ -21,16 +21,12 @@ def check(library: Library, cell: Cell) -> str:
     kinds = ["parameters", "SHAPES", *(["constants", "CONSTANTS"] if cell.constants else [])]
     pairs = list(zip(kinds[::2], kinds[1::2], strict=True))
     fixed, inputs = "constants, " * bool(cell.constants), "inputs, " * bool(further)
-    states = f"fit(name, state, {_sizes(shapes, output_first(cell))}[name], batch)"
-    if len(states) > LONG:
-        states = f"shape = {_sizes(shapes, output_first(cell))}[name]\n        "
-        states += "fit(name, state, shape, batch)"
     return TEMPLATE.format(
         array=library.array,
         array_title=library.array_title,
         not_floating=library.not_floating,
         x_shape=f"({quoted(shapes[INPUT][0])},)",
-        states=states,
+        states=_sizes(shapes, output_first(cell)),
         devices=DEVICES if library.on_one_device else "",
         names="".join(
             NAMES.format(given=given, kind=given[:-1], shapes=known) for given, known in pairs
@@ -59,8 +55,11 @@ def shares(cell: Cell) -> tuple[tuple[Size, Size, Size], ...]:
 
 
 def _sizes(shapes: Mapping[str, Shape], vectors: Iterable[str]) -> str:
-    """The shapes of vectors without their batch axes, as a dictionary."""
-    return "{" + ", ".join(f'"{name}": ({quoted(shapes[name][0])},)' for name in vectors) + "}"
+    """The shapes of vectors without their batch axes, as a dictionary; a long one on some lines."""
+    items = [f'"{name}": ({quoted(shapes[name][0])},)' for name in vectors]
+    short = "{" + ", ".join(items) + "}"
+    inside = "".join(f"            {item},\n" for item in items)
+    return short if len(short) <= LONGEST else f"{{\n{inside}        }}"
 
 
 def quoted(size: Size) -> str:
@@ -68,8 +67,8 @@ def quoted(size: Size) -> str:
     return f'"{size}"' if isinstance(size, str) else str(size)
 
 
-LONG = 92
-"""A longer line becomes two."""
+LONGEST = 60
+"""The longest dictionary on one line."""
 
 DEVICES = """        if array.device != x.device:
             raise ValueError(f"{name} is on {array.device}; expected the device of x, {x.device}")
@@ -130,5 +129,5 @@ TEMPLATE = '''def check({arguments}, time=None):
 {constants}    fit("x", x, {x_shape}, tuple(x.shape[:-1]))
 {inputs}    batch = tuple({{None: x.shape[:-1], 0: x.shape[1:-1], -2: x.shape[:-2]}}[time])
     for name, state in states.items():
-        {states}{blocks}
+        fit(name, state, {states}[name], batch){blocks}
     return arrays'''

@@ -231,13 +231,12 @@ class _Module:
         once, whole = map(speller.line, plan.once), map(speller.line, plan.sequence)
         arrays = [names[n] for n in cut]
         steps = [self.library.unbind.format(array=array) for array in arrays]
-        together = f"{', '.join(arrays)} = {', '.join(steps)}"
-        one_by_one = [f"{array} = {step}" for array, step in zip(arrays, steps, strict=True)]
-        read = [together] if len(together) <= WIDTH + 8 else one_by_one
+        line = f"{', '.join(arrays)} = {', '.join(steps)}"
+        each = [f"{name} = {array}" for name, array in zip(arrays, steps, strict=True)]
         return [
             *(["", "# once, from the parameters alone", *once] if plan.once else []),
             *(["", "# for all steps at once", *whole] if plan.sequence else []),
-            *(read if cut else []),
+            *(each if len(line) > WIDTH + 8 else [line] if cut else []),
         ]
 
     def _loop(self, plan: Schedule, names: Names, index: str) -> list[str]:

@@ -111,7 +111,9 @@ def choices() -> list[Choice]:
     found = [c for name, library in libraries().items() for c in _of_library(name, library)]
     stored = {choice.form.cell_id for choice in found if choice.form}
     others = [catalogue[name] for name in catalogue if name not in stored]
-    return found + [_of_equations(c) for c in others if FIELDS.issuperset(c.size_names)]
+    # Of kernels that are not full some counts are fractions of polynomials.
+    told = (c for c in others if FIELDS.issuperset(c.size_names) and not c.program.rigid)
+    return [*found, *map(_of_equations, told)]
 
 
 def _of_library(name: str, library: Layout) -> Iterator[Choice]:

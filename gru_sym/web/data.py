@@ -39,7 +39,9 @@ class Polynomials:
     def __call__(self, formula: Any) -> int:
         """The place of a polynomial in the table."""
         polynomial = sp.Poly(sp.sympify(formula), *SYMBOLS)
-        terms = [[str(int(c)), *powers] for powers, c in polynomial.terms() if c]
+        if not all(c.is_Integer for c in polynomial.coeffs()):
+            raise ValueError(f"{formula} has coefficients that are no integers")
+        terms = [[str(c), *powers] for powers, c in polynomial.terms() if c]
         place = self._places.setdefault(str(terms), len(self.terms))
         if place == len(self.terms):
             self.terms.append(terms)
