@@ -286,3 +286,10 @@ def test_the_script_asks_for_nothing():
 def test_the_script_is_small():
     """With the page's other files it must be sent to a telephone."""
     assert len(gzip.compress(script().encode())) < 40_000
+
+
+def test_a_fraction_of_a_polynomial_is_never_cut():
+    """The count of W - W.T has halves; such a cell is not offered."""
+    n = sp.Symbol("n")
+    with pytest.raises(ValueError, match="no integers"):
+        Polynomials()(n**2 / 2 - n / 2)
