@@ -69,7 +69,7 @@ def grid() -> None:
     start = time.perf_counter()
     certified = 0
     for c, m, n in product(catalogue.values(), range(1, 7), range(1, 7)):
-        sizes = {"m": m, "n": n, **dict.fromkeys("pkr", min(m, n, 2))}
+        sizes = {"m": m, "n": n, **dict.fromkeys("pkrd", min(m, n, 2))}
         count = effective_count(c, **{name: sizes[name] for name in c.size_names})
         certified += count.certified
     spent = time.perf_counter() - start

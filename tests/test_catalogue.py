@@ -11,7 +11,7 @@ import sympy as sp
 from gru_sym import Cell, UnknownCell, catalogue, cell
 from gru_sym.lookup import FOLDER, Catalogue
 
-k, m, n, p, r = sp.symbols("k m n p r")
+d, k, m, n, p, r = sp.symbols("d k m n p r")
 block = n**2 + n * m + n  # one gate: a recurrent kernel, an input kernel, a bias
 
 FORMULAS = {
@@ -49,9 +49,11 @@ FORMULAS = {
     "minimal.fastgrnn": block + n + 2,
     "minimal.fastgrnn_low_rank": k * (m + n) + 2 * r * n + 2 * n + 2,
     "minimal.lightru": block + n * m,
+    "minimal.minlstm": 3 * (n * m + n),
     "minimal.mgu_1": 2 * block - n * m,
     "minimal.mgu_2": 2 * block - (n * m + n),
     "minimal.mgu_3": 2 * block - (n * m + n**2),
+    "minimal.qrnn": 3 * 2 * n * m + 3 * n,  # 3 n k m + 3 n, windows of k = 2
     "minimal.trnn": 2 * n * m + n,
     "lstm.textbook": 4 * block,
     "lstm.pytorch": 4 * block + 4 * n,
@@ -73,6 +75,7 @@ FORMULAS = {
     "lstm.mogrifier": 4 * block + 2 * n * m,
     "lstm.multiplicative": 5 * (n**2 + n * m) + 4 * n,
     "lstm.no_biases": 4 * block - 4 * n,
+    "lstm.slstm": 4 * block,
     "lstm.slim_1": 4 * block - 3 * n * m,
     "lstm.slim_2": 4 * block - 3 * (n * m + n),
     "lstm.slim_3": 4 * block - 3 * (n * m + n**2),
@@ -84,6 +87,7 @@ FORMULAS = {
     "rnn.cornn": block + n**2,
     "rnn.fastrnn": block + 2,
     "rnn.lem": 4 * block,
+    "rnn.lmu": block + n * d + m,
     "rnn.multiplicative": 2 * (n**2 + n * m) + n,
     "rnn.scrn": n**2 + n * m + k * m + n * k,
     "rnn.rhn": 2 * block + 2 * (n**2 + n),  # the second layer does not see the input
@@ -105,6 +109,7 @@ PRINTED = [
     # What papers and programs print, with the sizes at which they do: no figure of ours.
     ("minimal.fastgrnn", {"m": 16, "n": 32}, 1_932 - 330),  # EdgeML on USPS, less 32 -> 10 linear
     ("lstm.multiplicative", {"m": 64, "n": 4096}, 85_213_184),  # the sentiment neuron's arrays
+    ("rnn.lmu", {"m": 1, "n": 212, "d": 256}, 99_641),  # keras-lmu on psMNIST
     ("gru.dey_salem", {"m": 1, "n": 1}, 9),  # EXAMM's nodes are cells of one unit
     ("minimal.mgu", {"m": 1, "n": 1}, 6),
     ("minimal.ugrnn", {"m": 1, "n": 1}, 6),

@@ -121,6 +121,7 @@ CELLS = [
     ("s' = B @ x + 0 * s\nh' = C @ s' + h", NOT, RUNS),
     ("s' = A @ (D @ s) + B @ x\nh' = C @ s' + h", HERE, RUNS),
     ("s' = relu(a) * s + B @ x\nh' = C @ s'", NOT, RUNS),
+    ("K: constant n\ns' = K * s + B @ x\nh' = C @ s'", ALL, "almost all values of the constant K"),
     # Three pieces of three functions: not all choices occur in a plane, all do in a space.
     (
         "h' = hard_sigmoid(W @ x + U @ h) * hard_sigmoid(V @ x + T @ h) * hard_sigmoid(D @ x + b)",

@@ -34,7 +34,7 @@ LONGEST_BLOCK = 50  # milliseconds for which nothing else happens in the page
 
 @pytest.mark.parametrize("name", catalogue)
 def test_it_says_what_the_command_line_says(name: str, capsys: pytest.CaptureFixture[str]):
-    others = {"p": 4, "k": 3, "r": 2}
+    others = {"p": 4, "k": 3, "r": 2, "d": 5}
     found = answer(catalogue[name].text, SIZES | others)
     main(["show", name, "--json"])
     shown = json.loads(capsys.readouterr().out)

@@ -185,6 +185,31 @@ def constrained(a: Arrays) -> np.ndarray:
     return sigma(affine(a, "A", "R") + a["P"] @ slow)
 
 
+def quasi(a: Arrays) -> np.ndarray:
+    """A convolution of two inputs, and pooling with an output gate."""
+    window = np.concatenate([a["p"], a["x"]])
+    z, f, o = (np.hstack([a[f"V_{k}"], a[f"W_{k}"]]) @ window + a[f"b_{k}"] for k in "zfo")
+    return sigma(o) * (tanh(z) + sigma(f) * (a["c"] - tanh(z)))
+
+
+def legendre(a: Arrays) -> np.ndarray:
+    memory = a["A"] @ a["s"] + a["B"] * (a["e"] @ a["x"])
+    return tanh(affine(a, "W_x", "U", "b") + a["W_m"] @ memory)
+
+
+def normalised(a: Arrays) -> np.ndarray:
+    f, i = (sigma(a[f"W_{k}"] @ a["x"] + a[f"b_{k}"]) for k in "fi")
+    return (f * a["h"] + i * (a["W_h"] @ a["x"] + a["b_h"])) / (f + i)
+
+
+def scalar_lstm(a: Arrays) -> np.ndarray:
+    """With the stabiliser that the text leaves out, at its first value: it cancels."""
+    u = {k: affine(a, f"W_{k}", f"R_{k}", f"b_{k}") for k in "ifzo"}
+    largest = np.maximum(np.log(sigma(u["f"])), u["i"])
+    i, f = np.exp(u["i"] - largest), sigma(u["f"]) * np.exp(-largest)
+    return sigma(u["o"]) * (f * a["c"] + i * tanh(u["z"])) / (f * a["s"] + i)
+
+
 def undamped(a: Arrays) -> np.ndarray:
     d = 0.1 * sigma(a["a"])
     force = tanh(a["V"] @ a["x"] + a["u"] * a["h"] + a["b"])
@@ -329,9 +354,11 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
     "minimal.lightru": lambda a: let_in(
         a, sigma(affine(a, "W_f", "U_f", "b_f")), tanh(a["W_h"] @ a["x"])
     ),
+    "minimal.minlstm": normalised,
     "minimal.mgu_1": lambda a: minimal_mgu(a, a["U_f"] @ a["h"] + a["b_f"]),
     "minimal.mgu_2": lambda a: minimal_mgu(a, a["U_f"] @ a["h"]),
     "minimal.mgu_3": lambda a: minimal_mgu(a, a["b_f"]),
+    "minimal.qrnn": quasi,
     "minimal.trnn": lambda a: keep(a, sigma(a["V"] @ a["x"] + a["b"]), a["W"] @ a["x"]),
     "lstm.textbook": lambda a: lstm(*(affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "ifco"), a),
     "lstm.keras": lambda a: lstm(*(affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "ifco"), a),
@@ -358,6 +385,7 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
         a,
     ),
     "lstm.no_biases": lambda a: lstm(*(affine(a, f"W_i{k}", f"W_h{k}") for k in "ifgo"), a),
+    "lstm.slstm": scalar_lstm,
     "lstm.slim_1": lambda a: slim(a, lambda k: a[f"U_{k}"] @ a["h"] + a[f"b_{k}"]),
     "lstm.slim_2": lambda a: slim(a, lambda k: a[f"U_{k}"] @ a["h"]),
     "lstm.slim_3": lambda a: slim(a, lambda k: a[f"b_{k}"]),
@@ -371,6 +399,7 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
         sigma(a["alpha"]) * tanh(affine(a, "W", "U", "b")) + sigma(a["beta"]) * a["h"]
     ),
     "rnn.lem": expressive,
+    "rnn.lmu": legendre,
     "rnn.multiplicative": lambda a: tanh(
         affine(multiplied(a, "W_wx", "W_wh"), "W_hx", "W_hw", "b")
     ),

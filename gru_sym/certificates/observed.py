@@ -2,7 +2,8 @@
 
 **Theorem.** Let the next state s' be f(x, s, ...), and let the other next states read s through s'
 alone, as g(x, s', ...). Let f be a s + b or A @ s + b, elementwise or with a square kernel, where
-neither a nor b reads s. Then the cell has the null vectors of the system that observes f at
+neither a nor b reads s (constants may be in both: what is said of a cell with constants is said of
+almost all of them). Then the cell has the null vectors of the system that observes f at
 (x, s, ...) and g at (x, y, ...), with y as independent data in the place of s'.
 
 *Proof.* Along a null vector of the cell, the derivative of s' is 0 for all data. So by the chain
@@ -62,7 +63,7 @@ def _with_observed(cell: Cell, whole: System, state: str) -> System | None:
 def _takes_all_values(whole: System, state: str) -> bool:
     """Whether a next state is affine in its old value, elementwise or by one square kernel."""
     terms = [term for term, _ in whole.states[state].terms if state in term_names(term)]
-    if len(terms) != 1 or term_names(terms[0]) & {*whole.constants}:  # a constant may be 0
+    if len(terms) != 1:
         return False
     (factor, exponent), *more = [(f, e) for f, e in terms[0] if state in f.names]
     if more or exponent != 1:
@@ -72,6 +73,6 @@ def _takes_all_values(whole: System, state: str) -> bool:
             square = (whole.shapes[state][0],) * 2
             return any(
                 left == {(Symbol(name, square == (1, 1)), 1)} and whole.shapes[name] == square
-                for name in whole.parameters
+                for name in (*whole.parameters, *whole.constants)
             )
     return isinstance(factor, Symbol)
