@@ -121,7 +121,6 @@ CELLS = [
     ("s' = B @ x + 0 * s\nh' = C @ s' + h", NOT, RUNS),
     ("s' = A @ (D @ s) + B @ x\nh' = C @ s' + h", HERE, RUNS),
     ("s' = relu(a) * s + B @ x\nh' = C @ s'", NOT, RUNS),
-    ("K: constant n\ns' = K * s + B @ x\nh' = C @ s'", ALL, "almost all values of the constant K"),
     # Three pieces of three functions: not all choices occur in a plane, all do in a space.
     (
         "h' = hard_sigmoid(W @ x + U @ h) * hard_sigmoid(V @ x + T @ h) * hard_sigmoid(D @ x + b)",
@@ -170,6 +169,11 @@ def test_a_condition_of_a_theorem_is_told_and_kept(text, condition):
         assert ("all sizes" in found.scope) == symbolic.holds(**at)
         if symbolic.holds(**at):
             assert found.effective == symbolic.effective.subs(at) == exact_rank(c, **at).rank
+
+
+def test_a_constant_before_a_state_that_others_read_is_not_a_special_one():
+    count = effective_count(Cell("K: constant n x n\ns' = K @ s + B @ x\nh' = C @ s'"))
+    assert count.certified and count.scope.endswith("for almost all values of the constant K")
 
 
 def test_the_lemma_on_tensors_needs_its_two_columns():
