@@ -99,7 +99,8 @@ def by_columns(c, arrays, columns, states, batch):
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("name", list(catalogue))
 def test_every_cell_of_the_catalogue(name, library):
-    check_against_text(catalogue[name], library)
+    divides = "/ s'" in catalogue[name].text  # by a memory that has to stay away from 0
+    check_against_text(catalogue[name], library, spread=0.3 if divides else 1)
 
 
 ODD_CELLS = {
