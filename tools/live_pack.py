@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import sympy
 
+from gru_sym.explanation.explaining import READERS
 from gru_sym.web.node import NoNode, node
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,7 +59,7 @@ def exercise() -> list[str]:
 
 
 def models() -> dict[str, bytes]:
-    """Files by their names: one of each kind, with several layers or none, and a spoilt one."""
+    """Files by their names: with several layers, and a spoilt one for each way to read a file."""
     layer = {
         f"encoder.{name}_l{level}{end}": np.zeros(shape, "float32")
         for level, width in enumerate((5, 6))
@@ -79,8 +80,7 @@ def models() -> dict[str, bytes]:
         "model.npz": archive.getvalue(),
         "model.safetensors": whole,
         "short.safetensors": whole[:-1],
-        "spoilt.pt": whole,
-        "spoilt.onnx": whole,
+        **{f"spoilt{end}": whole for end in sorted(READERS.keys() - {".npz", ".h5", ".hdf5"})},
     }
 
 
