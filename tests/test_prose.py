@@ -143,6 +143,7 @@ DECLARED: dict[str, prose.Declared] = {
         "its input has $Dn$ entries": "second-layer-input",
         "each layer grew by $3n$": "count gru.keras - count gru.keras_reset_before",
         "with the $6n$ biases of cuDNN": CUDNN,
+        "`CuDNNLSTM`, $8n$ biases where `LSTM` has $4n$": "biases lstm.pytorch, biases lstm.keras",
         "four gates of $n^2 + nm + n$ each": "gate lstm.textbook f",
     },
     "book/your_own_cell.ipynb": {
