@@ -44,6 +44,11 @@ def test_formula_that_cannot_be_typeset_is_told(packages: Path, body: str):
     assert len(faults) == 1
 
 
+def test_the_font_of_double_struck_letters_has_those_that_are_written(packages: Path):
+    done, _ = render.typeset({"page": INLINE.format(r"A \in \mathbb{R}^{n}")}, packages)
+    assert render.double_struck([done["page"]]) == {ord("R")}
+
+
 def test_rules_that_no_page_uses_go(packages: Path):
     css = ".used{color:red}.unused{color:red}.tooltip-x{color:red}"
     assert render.purge([css], ['<p class="used">'], packages) == [

@@ -144,9 +144,9 @@ def write_styles(static: Path, html: list[str], folder: Path, icons: Icons) -> N
     css = f'@charset "UTF-8";{face}\n{css}\n{own}'
     (static / "site.css").write_text(css, encoding="utf-8")
     (static / "fonts").mkdir(exist_ok=True)
-    used = render.characters(html)
+    used, double = render.characters(html), render.double_struck(html)
     for name in sorted(set(re.findall(r"url\(fonts/([\w-]+)\.woff\)", css))):
-        cut = subset(katex / "fonts" / f"{name}.ttf", used)
+        cut = subset(katex / "fonts" / f"{name}.ttf", double if "AMS" in name else used)
         (static / "fonts" / f"{name}.woff").write_bytes(cut)
 
 

@@ -24,6 +24,7 @@ DRAWN = re.compile(
     r'<span class="katex-html".*?(?=<span class="katex"|</(?:div|p|td|li)>)', re.DOTALL
 )
 TAG = re.compile(r"<[^>]*>")
+AMS = re.compile(r'<span class="[^"]*\b(?:mathbb|textbb|amsrm)\b[^"]*"[^>]*>([^<]*)')
 
 # What scripts add to a page while it is read.
 KEPT = (
@@ -104,4 +105,10 @@ def purge(css: list[str], pages: list[str], folder: Path) -> list[str]:
 def characters(pages: list[str]) -> set[int]:
     """What the pages' formulas are written with."""
     drawn = (TAG.sub("", part) for html in pages for part in DRAWN.findall(html))
+    return {ord(character) for text in drawn for character in unescape(text)}
+
+
+def double_struck(pages: list[str]) -> set[int]:
+    """What is written in the AMS font, where R is a double-struck R."""
+    drawn = (text for html in pages for text in AMS.findall(html))
     return {ord(character) for text in drawn for character in unescape(text)}
