@@ -224,20 +224,13 @@ def budgets(record: Record) -> list[int]:
 
 def growth(record: Record) -> dict[str, Interval]:
     """How many bits more each cell kept at the largest budget than at the smallest."""
-    ends, names = budgets(record), {row["cell"] for row in record.table("capacity")}
-    return {
-        name: interval(
-            [
-                more - less
-                for less, more in zip(
-                    kept(record, name, ends[0]), kept(record, name, ends[-1]), strict=True
-                )
-            ],
-            len(names),
-        )
-        for name in KEEPERS
-        if name in names
-    }
+    ends = [*budgets(record)[:1], *budgets(record)[-1:]]
+    found = {}
+    for name in KEEPERS:
+        if all(record.table("capacity", cell=name, budget=end) for end in ends):
+            less, more = (kept(record, name, end) for end in ends)
+            found[name] = [after - before for before, after in zip(less, more, strict=True)]
+    return {name: interval(values, len(found)) for name, values in found.items() if values}
 
 
 def c10(record: Record) -> str:
