@@ -311,6 +311,42 @@ def test_c10_more_parameters_can_add_no_function():
     test_c7_true_of_the_answer_s_equations()
 
 
+def recorded() -> list[dict]:
+    return full_records(BOOK / "evidence" / "experiment", "cpu")[-1].rows
+
+
+def test_c10_more_effective_parameters_kept_more_labels_from_every_seed():
+    """Read from the record by hand: the rate that keeps most, each seed for itself."""
+    kept: dict[tuple[str, int], np.ndarray] = {}
+    for row in (row for row in recorded() if row["table"] == "capacity"):
+        key = row["cell"], row["budget"]
+        kept[key] = np.maximum(kept.get(key, 0), row["bits"])
+    cells = {name for name, _ in kept}
+    assert cells == {"rnn.pytorch", "gru.merged", "gru.pytorch", "lstm.pytorch"}
+    for name in cells:
+        assert (kept[name, 200] > kept[name, 100]).all() and len(kept[name, 100]) == 10
+
+
+def test_c11_the_gru_is_told_from_the_lstm_on_some_tasks_and_never_behind():
+    """Told is: better from each of 14 seeds, at the rate that validates best."""
+    best: dict[tuple[str, str, int], dict] = {}
+    for row in (row for row in recorded() if row["table"] == "scores"):
+        key = row["task"], row["cell"], row["n"]
+        best[key] = max(best.get(key, row), row, key=lambda found: np.mean(found["validation"]))
+    ahead, behind = set(), set()
+    sizes = [row for row in recorded() if row["table"] == "sizes"]
+    for gru in (row for row in sizes if row["cell"] == "gru.pytorch"):
+        same = {key: gru[key] for key in ("task", "budget", "by")} | {"cell": "lstm.textbook"}
+        lstm = next(row for row in sizes if same.items() <= row.items())
+        one, other = (
+            np.array(best[row["task"], row["cell"], row["n"]]["test"]) for row in (gru, lstm)
+        )
+        assert len(one) == len(other) == 14
+        ahead |= {gru["task"]} if (one > other).all() else set()
+        behind |= {gru["task"]} if (one < other).all() else set()
+    assert ahead == {"adding", "copy"} and not behind
+
+
 def test_c11_one_model_has_several_counts():
     counts = {cell(name).count(**SIZES) for name in ("gru.pytorch", "gru.merged", "gru.flux")}
     assert len(counts) == 3

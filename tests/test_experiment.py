@@ -251,6 +251,13 @@ def test_the_rate_is_chosen_without_the_test_part():
     assert verdicts.at_the_edge(record) == (2, 2)
     (found,) = verdicts.compared(record)
     assert found.difference == pytest.approx(Interval(0.2, 0.2, 0.2))
+    assert verdicts.outcome_table(record).rows == [("GRU, 6n biases", "better")]
+    for row in record.table("sizes"):
+        row |= {"stored": 300, "effective": 300}
+    shown = str(verdicts.comparison_table(record, "rows", 300))
+    assert "+0.200 to +0.200" in shown and "is compared with" in shown
+    record.rows[:] = [row for row in record.rows if row["cell"] != LSTM or row["table"] == "sizes"]
+    assert "not recorded" in str(verdicts.comparison_table(record, "rows", 300))
 
 
 @pytest.mark.parametrize(
@@ -415,6 +422,7 @@ def test_bad_input_is_one_sentence(words, tmp_path, monkeypatch, capsys):
 def test_the_records_of_the_book_are_of_this_plan():
     """Their settings and sizes are today's, and each unit is whole."""
     files = sorted((EVIDENCE / "experiment").glob("*.json"))
+    assert files
     for record in map(read, files):
         plan = [json.loads(json.dumps(row)) for row in whole.FULL.plan()]
         assert [row for row in record.rows if row["table"] in ("plan", "sizes")] == plan

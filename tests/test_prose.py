@@ -120,6 +120,13 @@ DECLARED: dict[str, prose.Declared] = {
     "book/gru_against_lstm.ipynb": {
         "Flax keeps as many biases for both layers, $4n$": "biases gru.merged",
     },
+    "book/experiment.ipynb": {
+        "**6n, 4n or 3n biases.**": "biases gru.pytorch, biases gru.merged, biases gru.dey_salem",
+        "a gate against one with $4n$": "biases gru.merged",
+        "With $3n$ and the reset gate before": "biases gru.dey_salem",
+        "before the product, against $4n$": "biases gru.merged",
+        "the one with $6n$ biases stores": "biases gru.pytorch",
+    },
     WORDS: {
         "3(n² + nm) weights plus 0, 3n, 4n or 6n biases": f"weights gru.pytorch, {LIBRARIES}",
         "GRU and LSTM parameter count, derived: 3(n² + nm + n)": "count gru.dey_salem",

@@ -119,8 +119,8 @@ def comparison_table(record: Record, task: str, budget: int, by: str = "stored")
         run = chosen(record, task, size["cell"], size["n"])
         if run is None:
             continue
-        told = "is compared with"
-        if size["cell"] != LSTM:
+        told = "is compared with" if size["cell"] == LSTM else "not recorded"
+        if size["cell"] in every:
             told = in_words(every[size["cell"]])
         score = f"{statistics.fmean(run['test']):.3f}"
         rows.append(
