@@ -227,7 +227,7 @@ def growth(record: Record) -> dict[str, Interval]:
     ends = [*budgets(record)[:1], *budgets(record)[-1:]]
     found = {}
     for name in KEEPERS:
-        if all(record.table("capacity", cell=name, budget=end) for end in ends):
+        if ends and all(record.table("capacity", cell=name, budget=end) for end in ends):
             less, more = (kept(record, name, end) for end in ends)
             found[name] = [after - before for before, after in zip(less, more, strict=True)]
     return {name: interval(values, len(found)) for name, values in found.items() if values}
