@@ -143,7 +143,9 @@ def equivalent(
 
     It holds for every size. Two next states are the same if their normal forms are, or if their
     difference is 0 as a fraction in exponentials, on each piece of relu and hard_sigmoid: so
-    `sigmoid(a) * exp(-a)` is `sigmoid(-a)`, and `relu(relu(a) - a)` is `relu(-a)`.
+    `sigmoid(a) * exp(-a)` is `sigmoid(-a)`, and `relu(relu(a) - a)` is `relu(-a)`. Where a text
+    divides, or takes a root, the same means the same wherever both sides are defined: `a * a / a`
+    is `a`.
 
     Parameters
     ----------

@@ -11,7 +11,13 @@ from hypothesis import given, settings
 
 from gru_sym import Cell, catalogue, cell, effective_count
 from gru_sym.certificates import redundancy
-from gru_sym.certificates.moves import Absorption, MixingFamily, ScalingFamily, ShiftFamily
+from gru_sym.certificates.moves import (
+    Absorption,
+    LevelFamily,
+    MixingFamily,
+    ScalingFamily,
+    ShiftFamily,
+)
 from gru_sym.libraries.pytorch import cell_names, cell_of, named_parameters, with_parameters
 
 m, n, k, r = sp.symbols("m n k r")
@@ -91,6 +97,9 @@ def walk(family, flat, seed=3):
             return family.apply(flat, draw.uniform(0.5, 2))
         size = flat[side.parameter].shape[0 if side.side == "rows" else -1]
         return family.apply(flat, draw.uniform(0.5, 2, size=size))
+    if isinstance(family, LevelFamily):
+        (name,) = family.parameters
+        return family.apply(flat, draw.normal(size=flat[name].shape[1:]))
     inner = flat[family.mixing.left[0]].shape[1]
     mix = np.eye(inner) + 0.3 * draw.normal(size=(inner, inner))
     return family.apply(flat, mix, np.linalg.inv(mix))

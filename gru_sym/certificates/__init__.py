@@ -3,9 +3,9 @@
 From above: `sites` reads from the normal form what multiplies which data; `absorption`, `shifts`
 and `symmetry` look for directions that change nothing; `families` says what a family is and proves
 it, `moves` has the kinds, `finding` puts it together. From below: `independence` has the theorem,
-`system` and `exact_rank` find a rank over a prime field, `locality`, `fixing`, `lowrank`,
-`tensors`, `observed`, `small_sizes` and `all_sizes` carry it from a few sizes to all. `effective`
-lays both sides beside each other.
+`system`, `evaluation` and `exact_rank` find a rank over a prime field, with `roots` where there are
+square roots; `locality`, `fixing`, `lowrank`, `tensors`, `observed`, `small_sizes` and `all_sizes`
+carry it from a few sizes to all. `effective` lays both sides beside each other.
 Layers: `unrolled` finds the rank along a sequence, `reached` (with `units`) and `rewritten` say
 when a layer loses what its cell loses, `gauge` what more it loses, `layers` puts it together.
 """

@@ -132,6 +132,8 @@ def _proved(found: Redundancy, system: System) -> Verdict:
         return Verdict(
             reason="a matrix product runs over units that cannot be switched off one by one"
         )
+    if how.functions and system.has_roots:
+        return Verdict(reason="its square roots are not known to be independent at all sizes")
     if how.functions and not rows_vanish(system):
         return Verdict(reason="an argument of a function varies at units without parameters")
     verdict = Verdict()

@@ -4,6 +4,8 @@ A sample gives every parameter, input and state a random residue; the rows of th
 next states by the parameters are added to a row space until further samples no longer enlarge it.
 By the theorem in `independence` their number is a lower bound of the generic rank.
 
+**Square roots** have values at some samples alone, and rows of the others are left out (`roots`).
+
 **relu and hard_sigmoid** are linear on pieces. If the arguments that a next state depends on are
 affine in the data, with linear parts that are linearly independent for generic parameters, then for
 almost all parameters every choice of pieces occurs on an open set of data. So a sample may choose
@@ -17,11 +19,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property, partial
 
 from gru_sym.cells import Cell
+from gru_sym.certificates.evaluation import Evaluation, Support
 from gru_sym.certificates.independence import dependence, mixed_constants
+from gru_sym.certificates.roots import DEPENDENT, TRIES, UNDEFINED, independent
 from gru_sym.certificates.system import (
     Entry,
     FreePieces,
@@ -31,20 +34,15 @@ from gru_sym.certificates.system import (
     is_affine,
 )
 from gru_sym.normal.field_values import (
-    ZERO,
     DividedByZero,
-    Draws,
     Dual,
     FieldValues,
-    Key,
+    NoRoot,
     Piece,
     Untreated,
 )
-from gru_sym.normal.prime_field import PRIME, Echelon
+from gru_sym.normal.prime_field import Echelon
 from gru_sym.normal.real_values import RealPieces
-
-Support = frozenset[tuple[str, int]]
-"""Where data are not 0: names with rows."""
 
 SURE = 2
 """How many rounds of samples must add nothing before a rank counts as found."""
@@ -88,77 +86,12 @@ def exact_rank(cell: Cell, seed: int = 1, expected: int | None = None, **sizes: 
     return Search(System.of(cell), sizes, seed).run(expected)
 
 
-class Search:
+class Search(Evaluation):
     """The search for the rank of a system at given sizes."""
 
     def __init__(self, system: System, sizes: Mapping[str, int], seed: int = 1) -> None:
-        self.system = system
-        self.sizes = sizes
-        self.draws = Draws(seed)
-        self.data = frozenset(system.data)
+        super().__init__(system, sizes, seed)
         self.patterns: dict[Hashable, Pieces] = {}
-
-    def size(self, size: str | int) -> int:
-        """A size as a number."""
-        # A cell that does not read its input has no size m.
-        return self.sizes.get(size, 1) if isinstance(size, str) else size
-
-    def stored(self, name: str, row: int, column: int) -> bool:
-        """Whether an entry is not 0 by the form of its kernel, which may have blocks."""
-        if name not in self.system.blocks:
-            return True
-        number = self.size(self.system.blocks[name])
-        rows, columns = (self.size(size) // number for size in self.system.shapes[name])
-        return row // rows == column // columns
-
-    @cached_property
-    def columns(self) -> dict[Entry, int]:
-        """The number of every parameter entry."""
-        entries = (
-            (name, i, j)
-            for name in self.system.parameters
-            for i in range(self.size(self.system.shapes[name][0]))
-            for j in range(self.size(self.system.shapes[name][1]))
-            if self.stored(name, i, j)
-        )
-        return {entry: number for number, entry in enumerate(entries)}
-
-    # Evaluation
-
-    def values(
-        self,
-        sample: object,
-        piece: Piece,
-        support: Support | None = None,
-        parameters: object = 0,
-        differentiated: bool = True,
-    ) -> FieldValues:
-        """The system at a random sample; data outside the support are 0."""
-        draws, columns, factors = self.draws, self.columns, self.system.factors
-
-        def entry(name: str, row: int, column: int) -> Dual:
-            if name in self.data:
-                if support is not None and (name, row) not in support:
-                    return ZERO
-                return Dual(draws((sample, name, row)), varies=True)
-            if not self.stored(name, row, column):
-                return ZERO
-            if name in factors:
-                made = factors[name]
-                value = sum(
-                    draws((parameters, made.left, row, k))
-                    * draws((parameters, made.right, k, column))
-                    for k in range(self.size(made.inner))
-                )
-            else:
-                value = draws((parameters, name, row, column))
-            place = columns.get((name, row, column)) if differentiated else None
-            return Dual(value % PRIME, {} if place is None else {place: 1})
-
-        def draw(kind: str, key: Key, varies: bool) -> int:
-            return draws((parameters, sample if varies else None, kind, key))
-
-        return FieldValues(entry, self.size, draw, piece, self.system.exponents)
 
     def rows(
         self, values: FieldValues, outputs: Iterable[tuple[str, int]]
@@ -172,15 +105,7 @@ class Search:
         """Which pieces of the piecewise linear functions a sample uses."""
         if self.free_pieces:
             return FreePieces(self.draws, sample, one_for_all=self.system.kinks_inside)
-        return RealPieces(partial(self._real_entry, sample), self.size)
-
-    def _real_entry(self, sample: object, name: str, row: int, column: int) -> Fraction:
-        if name in self.data:
-            # Larger than the parameters, so that no bias keeps a relu at 0 for most samples.
-            return 8 * _between_minus_one_and_one(self.draws(("real", sample, name, row)))
-        if not self.stored(name, row, column):
-            return Fraction(0)
-        return _between_minus_one_and_one(self.draws(("real", name, row, column)))
+        return RealPieces(partial(self.real_entry, sample), self.size)
 
     @cached_property
     def free_pieces(self) -> bool:
@@ -246,7 +171,7 @@ class Search:
 
     def touched(self, outputs: list[tuple[str, int]]) -> list[int]:
         """The columns of the parameters that outputs depend on."""
-        values = self.values("structure", at_work)
+        values = self.values("structure", at_work, loose=True)
         forms = ((self.system.states[state], unit) for state, unit in outputs)
         return sorted({c for form, unit in forms for c in values.polynomial(form, unit).gradient})
 
@@ -256,6 +181,7 @@ class Search:
         """The rank of the whole Jacobian."""
         try:
             count, outputs = self.blocks()
+            self.settle(outputs)
             place = {column: i for i, column in enumerate(self.touched(outputs))}
             block = None if expected is None else -(-expected // count)
             space = self.saturated(outputs, place, sparse=True, expected=block)
@@ -269,6 +195,7 @@ class Search:
         order = sorted(self.columns, key=lambda entry: (entry in fixed, self.columns[entry]))
         place = {self.columns[entry]: number for number, entry in enumerate(order)}
         try:
+            self.settle(self.outputs)
             space = self.saturated(self.outputs, place)
             reason = self.unproved(self.outputs)
         except (ArithmeticError, Untreated) as error:
@@ -288,9 +215,10 @@ class Search:
         Sparse samples come first if they are wanted, and stop at what is expected.
         """
         space = Echelon()
-        idle, patience, number = 0, PATIENCE if self.system.kinks else SURE, 0
+        often = self.system.kinks or self.system.has_roots
+        idle, patience, number = 0, PATIENCE if often else SURE, 0
         while idle < patience:
-            before = space.rank
+            before, met = space.rank, 0
             for support, unit in self.supports(outputs) if sparse else [(None, None)]:
                 sample = ("sample", number, support, unit)
                 pieces = self.pieces(sample)
@@ -298,13 +226,17 @@ class Search:
                 chosen = [o for o in outputs if unit is None or o[1] == unit]
                 for row in self.rows(values, chosen):
                     space.add({place[column]: entry for column, entry in row.items()})
+                    met += 1
                 if self.system.kinks_inside:
                     self.patterns.setdefault(pieces.pattern, pieces)
                 if sparse and space.rank == expected:
                     break
-            idle = 0 if sparse or space.rank > before else idle + 1
+            if met:  # else no square root had a value
+                idle = 0 if sparse or space.rank > before else idle + 1
             sparse = sparse and before < space.rank != expected
             number += 1
+            if number > TRIES:
+                break
         return space
 
     def supports(self, outputs: list[tuple[str, int]]) -> Iterator[tuple[Support, int]]:
@@ -322,23 +254,38 @@ class Search:
 
     def unproved(self, outputs: list[tuple[str, int]]) -> str:
         """Why the rank is no proved lower bound; empty if it is one."""
-        if reason := mixed_constants(self.system.states.values(), self.system.exponents):
+        system = self.system
+        if reason := mixed_constants(system.states.values(), system.exponents, system.angles):
             return reason
+        if system.has_roots and not independent(partial(self.root_arguments, outputs)):
+            return DEPENDENT
+        if system.has_roots and not self.is_real_somewhere(outputs):
+            return UNDEFINED
         # Where arguments do not depend on pieces, all are met with every function at work.
-        patterns = self.patterns.values() if self.system.kinks_inside else [at_work]
-        checks = (dependence(partial(self.arguments, outputs, pieces)) for pieces in patterns)
+        patterns = self.patterns.values() if system.kinks_inside else [at_work]
+        checks = (
+            dependence(partial(self.arguments, outputs, pieces, of_angles))
+            for pieces in patterns
+            # exp and sin of the same argument are independent
+            for of_angles in ((False, True) if system.angles.basis else (False,))
+        )
         return next(filter(None, checks), "")
 
     def arguments(
-        self, outputs: list[tuple[str, int]], pieces: Piece, parameters: int, sample: int
+        self,
+        outputs: list[tuple[str, int]],
+        pieces: Piece,
+        of_angles: bool,
+        parameters: int,
+        sample: int,
     ) -> dict[Hashable, Dual]:
         """What must be independent, at a random sample and random parameters."""
-        named = ("check", parameters)
-        values = self.values((parameters, sample), pieces, None, named, differentiated=False)
-        for state, unit in outputs:
-            values.polynomial(self.system.states[state], unit)
-        return dict(values.independents.items())
-
-
-def _between_minus_one_and_one(drawn: int) -> Fraction:
-    return Fraction(2 * drawn, PRIME) - 1
+        named = self.with_roots(outputs, ("check", parameters))
+        for attempt in range(TRIES):
+            name = (parameters, sample, attempt)
+            values = self.values(name, pieces, None, named, differentiated=False)
+            with suppress(NoRoot):
+                self.evaluate(values, outputs)
+                found = values.independents.items()
+                return {key: value for key, value in found if (key[0] == "angle") == of_angles}
+        raise NoRoot(UNDEFINED)

@@ -8,7 +8,7 @@ put into the equations, give back the same normal form.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -20,6 +20,7 @@ from gru_sym.certificates.absorption import Elimination, Pivot, eliminate, with_
 from gru_sym.certificates.families import FalseFamily, Family, independent_directions
 from gru_sym.certificates.moves import (
     Absorption,
+    LevelFamily,
     MixingFamily,
     ReflectionFamily,
     ScalingFamily,
@@ -28,8 +29,10 @@ from gru_sym.certificates.moves import (
 from gru_sym.certificates.shifts import shifts
 from gru_sym.certificates.sites import alone, data_sites
 from gru_sym.certificates.symmetry import HOMOGENEOUS, WHOLE, Mixing, Scaling, symmetries, witnesses
+from gru_sym.language.shapes import Sizes
 from gru_sym.normal.exponents import functions_of
 from gru_sym.normal.form import normal_form
+from gru_sym.normal.nesting import products
 from gru_sym.normal.polynomials import TRANSPOSED, Polynomial
 from gru_sym.render import Table
 
@@ -128,6 +131,7 @@ def redundancy(cell: Cell) -> Redundancy:
         scalings = _symmetries(rigid, states.values(), free)
         found += [f for f in scalings if isinstance(f, ScalingFamily) and f.scaling.positive]
     proved = [family for family in found if family.proves(states)]
+    proved += _below_means(free, proved, states, sizes)
     whole = Redundancy(cell, tuple(with_witnesses(proved)))
     for at in map(cell.sizes.multiplied, _sizes_tried(cell.size_names)):
         expected = int(whole.count(**at))
@@ -136,6 +140,42 @@ def redundancy(cell: Cell) -> Redundancy:
         ):
             raise FalseFamily(f"{expected} directions were counted at {at}, and {rank} are there")
     return whole
+
+
+def _below_means(
+    parameters: Iterable[str],
+    families: Sequence[Family],
+    states: Mapping[str, Polynomial],
+    sizes: Sizes,
+) -> Iterator[Family]:
+    """Parameters of one sum, and levels that a mean takes away, where means hide the sums.
+
+    What another family moves at will is left out. What only makes up for that is not: it stays
+    where the other one is at rest.
+    """
+    if not any(not p.left for state in states.values() for p in products(state)):
+        return
+    moved = {n for f in families for n in (f.free if isinstance(f, Absorption) else f.parameters)}
+    free, rigid = [n for n in parameters if n not in moved], Elimination((), (), (), sizes)
+    for number, name in enumerate(free):
+        rows, columns = sizes.shapes[name]
+        for other in free[:number]:
+            if sizes.shapes[other] == (rows, columns):
+                count = _count(rigid, name)
+                sentence = f"{other} and {name} occur only as their sum"
+                multiples = {other: Fraction(-1), name: Fraction(1)}
+                shift = ShiftFamily((other, name), count, sentence, rigid, multiples, (name,))
+                if shift.proves(states):
+                    yield shift
+                    break
+        else:
+            what = "number can be added to all entries"
+            if columns != 1:
+                what = "row can be added to all rows"
+            sentence = f"one {what} of {name}: a mean takes it away again"
+            level = LevelFamily((name,), sp.sympify(size_expression(columns)), sentence, rigid)
+            if rows != 1 and level.proves(states):
+                yield level
 
 
 def _sizes_tried(names: Sequence[str]) -> Iterator[dict[str, int]]:

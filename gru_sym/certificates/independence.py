@@ -32,6 +32,11 @@ integers (localised at that prime) that is not the zero polynomial; at the actua
 not zero either, by independence. Exponentials of numbers are powers of one number e^(1/q), which is
 transcendental and may take any residue; so may log 2 = softplus(0), but not both at once.
 
+Sines and cosines of c are rational functions of exp(i c), and of the tangent of c / 2. In the proof
+the i c stand beside the b: a linear relation over the rational numbers between all of them would be
+one between the real b and one between the c. So the c must be independent of each other, and not of
+the b; and e^i is independent of e (Lindemann and Weierstrass). Square roots: see `roots`.
+
 **The hypothesis, checked.** Those b_j that depend on parameters alone (B), and those that depend on
 data too (A), are treated apart. If the B are independent modulo constants, and the A of one sample
 independent modulo functions of the parameters, then all A of all samples and the B are together
@@ -81,14 +86,17 @@ def dependence(arguments: Callable[[int, int], Mapping[Hashable, Dual]]) -> str:
     return DEPENDENT
 
 
-def mixed_constants(polynomials: Iterable[Polynomial], exponents: Exponents) -> str:
+def mixed_constants(
+    polynomials: Iterable[Polynomial], exponents: Exponents, angles: Exponents | None = None
+) -> str:
     """Why numbers may be related; empty if they are powers of e, or log 2, or rational."""
     constants = [
         f.argument.constant
         for f in functions_of(*polynomials)
         if f.function == "softplus" and f.argument.constant is not None
     ]
-    powers_of_e = any(combination.number for combination in exponents.combinations.values())
+    bases = [exponents, *([angles] if angles is not None else [])]
+    powers_of_e = any(c.number for basis in bases for c in basis.combinations.values())
     if any(constants) or (constants and powers_of_e):
         return "the values of softplus and exp at numbers are not known to be independent"
     return ""

@@ -251,10 +251,11 @@ def rows_vanish(system: System) -> bool:
     return all(
         term == ONE
         or (
-            any(_vanishes(f, e, off) for f, e in term)
+            not _has_pole(term)
+            and any(_vanishes(f, e, off) for f, e in term)
             and all(_sums_vanish(f) for f, _ in term if isinstance(f, Product))
         )
-        for base in system.exponents.basis
+        for base in (*system.exponents.basis, *system.angles.basis)
         if not all(is_scalar(term) for term, _ in base.terms)
         for term, _ in base.terms
     )

@@ -1,4 +1,4 @@
-"""The kinds of families: absorptions, shifts, scalings and mixings."""
+"""The kinds of families: absorptions, shifts, levels, scalings and mixings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gru_sym.normal.polynomials import INVERSE, TRANSPOSED, Polynomial, matrix_p
 from gru_sym.normal.prime_field import residue
 
 # No name of a cell contains these characters.
-FACTOR, SHIFT = "t*", "s*"
+FACTOR, SHIFT, LEVEL = "t*", "s*", "l*"
 
 
 @dataclass(frozen=True, repr=False)
@@ -124,6 +124,43 @@ class ReflectionFamily(Family):
                 yield {(name, i, j): 1, (name, j, i): residue(Fraction(self.sign))}
             elif i == j and self.sign == 1:
                 yield {(name, i, i): 1}
+
+
+@dataclass(frozen=True, repr=False)
+class LevelFamily(Family):
+    """One parameter, whose level a mean takes away again: that of a vector, or of each column."""
+
+    def move(self, parameters: Arrays, *by: Any) -> dict[str, Any]:
+        """Add one number to all entries of a vector, or one row to all rows of a kernel."""
+        (name,), (level,) = self.parameters, by
+        return {name: parameters[name] + level}
+
+    def substitution(self) -> Substitution:
+        """Add one number, or what a row makes of the data."""
+        (name,) = self.parameters
+        rows, columns = self.elimination.sizes.shapes[name]
+        whole, level = Polynomial.symbol(name), Polynomial.symbol(LEVEL, columns == 1)
+        if columns == 1:
+            return {name: whole + level}
+        one_row = rows == 1
+
+        def kernel(data: Polynomial) -> Polynomial:
+            row = matrix_product(level, data, columns, scalar=True, column=True)
+            return matrix_product(whole, data, columns, one_row) + row
+
+        return {name: kernel}
+
+    @property
+    def symbols(self) -> Mapping[str, Size]:
+        """The level, one number or one row."""
+        return {LEVEL: 1}
+
+    def directions(self, tangent: Tangent) -> Iterator[Mapping[Entry, int]]:
+        """One for each column."""
+        columns: dict[int, dict[Entry, int]] = {}
+        for name, i, j in tangent.entries(self.parameters[0]):
+            columns.setdefault(j, {})[name, i, j] = 1
+        yield from columns.values()
 
 
 @dataclass(frozen=True, repr=False)

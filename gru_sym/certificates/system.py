@@ -10,7 +10,7 @@ from typing import Protocol
 from gru_sym.cells import Cell
 from gru_sym.language.shapes import Shape
 from gru_sym.language.unification import Size
-from gru_sym.normal.exponents import Exponents, functions_of
+from gru_sym.normal.exponents import ANGLES, Exponents, functions_of
 from gru_sym.normal.field_values import PIECES, Draws, Key
 from gru_sym.normal.form import normal_form
 from gru_sym.normal.polynomials import Polynomial, Product, Symbol, Term
@@ -92,6 +92,16 @@ class System:
         return Exponents.of_functions(self.states.values(), self.data)
 
     @cached_property
+    def angles(self) -> Exponents:
+        """The arguments of sin and cos, in a basis."""
+        return Exponents.of_functions(self.states.values(), self.data, ANGLES)
+
+    @cached_property
+    def has_roots(self) -> bool:
+        """Whether there is a square root in it."""
+        return any(f.function == "sqrt" for f in functions_of(*self.states.values()))
+
+    @cached_property
     def kinks(self) -> frozenset[str]:
         """Its piecewise linear functions."""
         found = {f.function for f in functions_of(*self.states.values())}
@@ -100,7 +110,8 @@ class System:
     @cached_property
     def kinks_inside(self) -> bool:
         """Whether the argument of a smooth function depends on pieces, so that patterns matter."""
-        return any(f.function in self.kinks for f in functions_of(*self.exponents.basis))
+        arguments = (*self.exponents.basis, *self.angles.basis)
+        return any(f.function in self.kinks for f in functions_of(*arguments))
 
 
 def at_work(function: str, key: Key) -> int:

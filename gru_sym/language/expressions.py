@@ -50,7 +50,24 @@ OTHER_FUNCTIONS = frozenset(
 """Functions of their own whose names are near to one of ours; the other ones are far from all."""
 
 SAME_FUNCTIONS = {"swish": "silu", "logistic": "sigmoid", "sigma": "sigmoid", "σ": "sigmoid"}
+SAME_FUNCTIONS |= {"maximum": "max", "minimum": "min", "absolute": "abs", "fabs": "abs"}
 """What a function of the language is called elsewhere."""
+
+_NORM = "write it out, as (a - mu) / sqrt(s) with mu = mean(a) and s = mean((a - mu) * (a - mu))"
+_CONVOLUTION = "a convolution is not part of the language, whose input and states are vectors"
+_CUMULATIVE = "a sum along a vector, as in a cumulative softmax, is not part of the language"
+_MATRIX = "a state that is a matrix is not part of the language, nor is an outer product"
+LEFT_OUT = {
+    **dict.fromkeys(("layer_norm", "layernorm", "rms_norm", "rmsnorm", "norm"), _NORM),
+    **dict.fromkeys(("conv", "conv1d", "conv2d", "convolve"), _CONVOLUTION),
+    **dict.fromkeys(("cumsum", "cumprod", "cumax", "cumsoftmax"), _CUMULATIVE),
+    **dict.fromkeys(("outer", "einsum", "kron"), _MATRIX),
+    "softmax": "a softmax over a vector is not part of the language; mean(exp(a)) is",
+    "sum": "a sum over a vector is not part of the language; mean(a) is",
+    "batch_norm": "a norm over a batch is not part of the language, which says one step",
+    **dict.fromkeys(("pow", "power", "square"), "a power is written as a product: a * a"),
+}
+"""What the language does not say, or says in other words."""
 
 FOREIGN = re.compile(r"[^\w\s+\-*/@().,]")
 WORD = re.compile(r"[^\W\d]\w*")
@@ -225,6 +242,8 @@ class _Reader:
 
 def _advice(name: str) -> str:
     """What to write for a function that there is not: the one meant, if it is only misspelled."""
+    if name.lower() in LEFT_OUT:
+        return LEFT_OUT[name.lower()]
     if name in SAME_FUNCTIONS:
         return f"{name} is called {SAME_FUNCTIONS[name]} here"
     near = difflib.get_close_matches(name.lower(), called(), n=1, cutoff=0.75)

@@ -25,7 +25,10 @@ from gru_sym.normal.polynomials import (
 from gru_sym.normal.ratios import add_multiple
 
 SMOOTH = ("sigmoid", "exp", "softplus")
-"""The functions through which the normal form writes every analytic function."""
+"""The functions through which the normal form writes every function of an exponential."""
+
+ANGLES = ("sin", "cos")
+"""The functions of an angle, whose sums and multiples are read in a basis in the same way."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,13 @@ class Exponents:
         )
 
     @staticmethod
-    def of_functions(polynomials: Iterable[Polynomial], data: Collection[str]) -> Exponents:
-        """The arguments of all smooth functions in polynomials, shorter ones first."""
-        arguments = {f.argument for f in functions_of(*polynomials) if f.function in SMOOTH}
+    def of_functions(
+        polynomials: Iterable[Polynomial],
+        data: Collection[str],
+        kinds: Collection[str] = SMOOTH,
+    ) -> Exponents:
+        """The arguments of all functions of some kinds in polynomials, shorter ones first."""
+        arguments = {f.argument for f in functions_of(*polynomials) if f.function in kinds}
         return Exponents.of(sorted(arguments, key=lambda a: (len(a.terms), a.key)), data)
 
 

@@ -3,7 +3,9 @@
 An exponential is not computed but drawn: `exp(b)` gets a random residue e for every member b of a
 basis of the arguments (`exponents`), and `exp(a)` is the product of powers that its argument asks
 for. `sigmoid(a)` is `e / (1 + e)` with the derivative `s (1 - s) a'`, and `softplus(a)` is a draw
-of its own whose derivative is `s a'`. Why the draws may be random is the theorem in `independence`.
+of its own whose derivative is `s a'`. `sin(a)` and `cos(a)` are a point on the circle, drawn for
+every member of a basis of the angles; `sqrt(a)` is a root of a residue, where it has one. Why the
+draws may be random is the theorem in `independence`.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from gru_sym.functions import FUNCTIONS
-from gru_sym.normal.exponents import SMOOTH, Exponents
+from gru_sym.normal.exponents import ANGLES, SMOOTH, Exponents
 from gru_sym.normal.polynomials import (
     Factor,
     Function,
@@ -24,7 +26,16 @@ from gru_sym.normal.polynomials import (
     Term,
     is_scalar,
 )
-from gru_sym.normal.prime_field import PRIME, inverse, residue
+from gru_sym.normal.prime_field import (
+    PRIME,
+    ZERO_ANGLE,
+    Point,
+    inverse,
+    multiple,
+    on_the_circle,
+    residue,
+    turned,
+)
 from gru_sym.normal.transposes import entry_of
 
 Gradient = dict[int, int]
@@ -50,6 +61,10 @@ class DividedByZero(ArithmeticError):
     """A sample at which a divisor is 0: nothing is said of it."""
 
 
+class NoRoot(DividedByZero):
+    """A sample at which a square root is of a residue that is no square."""
+
+
 class Untreated(ValueError):
     """A function whose values over a prime field are not known here."""
 
@@ -62,6 +77,9 @@ Draw = Callable[[str, Key, bool], int]
 
 E = "exp(1)", (Polynomial.number(1), 0, 0)
 """The key of the number that exponentials of numbers are powers of."""
+
+ANGLE = "angle(1)", E[1]
+"""The key of the angle that angles of numbers are multiples of."""
 
 Piece = Callable[[str, Key], int]
 """Which of its pieces, counted from the left, a piecewise linear function is on at a key."""
@@ -112,11 +130,15 @@ class FieldValues:
     draw : the values of functions.
     piece : the pieces of piecewise linear functions.
     exponents : the arguments of the other functions in a basis.
+    angles : the arguments of sin and cos in a basis; None where these are not treated.
+    loose : of a residue that is no square the root of its negative is taken: then the values are
+        of no use, but it is seen which parameters and which arguments of roots there are.
 
     Attributes
     ----------
     independents : what must be independent for the draws to be allowed, by kind and key.
     kinked : the arguments of piecewise linear functions, by function and key.
+    roots : the arguments of square roots, by key.
     """
 
     def __init__(
@@ -126,6 +148,8 @@ class FieldValues:
         draw: Draw,
         piece: Piece,
         exponents: Exponents,
+        angles: Exponents | None = None,
+        loose: bool = False,
     ) -> None:
         self.entries = entries
         self.size = size
@@ -133,7 +157,11 @@ class FieldValues:
         self.piece = piece
         self.exponents = exponents
         self.independents: dict[tuple[str, Key], Dual] = {}
+        self.angles = angles
+        self.loose = loose
         self.kinked: dict[tuple[str, Key], Dual] = {}
+        self.roots: dict[Key, Dual] = {}
+        self._points: dict[tuple[int, int, int], Point] = {}
         self._known: dict[tuple[Factor, int, int], Dual] = {}
         self._exponentials: dict[tuple[int, int, int], int] = {}
         self._sums: dict[Key, Dual] = {}
@@ -198,6 +226,13 @@ class FieldValues:
             return Dual(residue(intercept)) if intercept else ZERO
         if factor.function == "reciprocal":
             return _power(argument, -1)
+        if factor.function == "sqrt" and self.angles is not None:
+            return self._root(argument, key)
+        if factor.function in ANGLES and self.angles is not None:
+            cosine, sine = self._point(self.angles, *key)
+            if factor.function == "sin":
+                return _chain(argument, sine, cosine)
+            return _chain(argument, cosine, -sine)
         if factor.function not in SMOOTH:
             raise Untreated(f"no exact rank is known for {factor.function}")
         exponential = self._exponential(factor.argument, row, column)
@@ -222,6 +257,31 @@ class FieldValues:
             if at not in self._exponentials:
                 self._exponentials[at] = self._drawn_exponential(base, at[1], at[2])
             value = value * pow(self._exponentials[at], power, PRIME) % PRIME
+        return value
+
+    def _root(self, argument: Dual, key: Key) -> Dual:
+        """A square root: the prime is 3 modulo 4, so that of a and -a one has a root."""
+        self.roots[key] = argument
+        root = pow(argument.value, (PRIME + 1) // 4, PRIME)
+        if not root or (root * root % PRIME != argument.value and not self.loose):
+            raise NoRoot("at all samples tried a square root has no value")
+        return _chain(argument, root, inverse(2 * root))
+
+    def _point(self, angles: Exponents, argument: Polynomial, row: int, column: int) -> Point:
+        """Cosine and sine: the sum of multiples of the angles of the basis."""
+        combination = angles.combinations[argument]
+        value = multiple(on_the_circle(self.draw(*ANGLE, False)), combination.number)
+        for k, power in combination.powers:
+            base = angles.basis[k]
+            at = (k, 0, 0) if all(is_scalar(term) for term, _ in base.terms) else (k, row, column)
+            if at not in self._points:
+                angle, key = self.polynomial(base, *at[1:]), (base, *at[1:])
+                drawn = ZERO_ANGLE
+                if angle is not ZERO:
+                    self.independents["angle", key] = angle
+                    drawn = on_the_circle(self.draw("angle", key, angle.varies))
+                self._points[at] = drawn
+            value = turned(value, multiple(self._points[at], power))
         return value
 
     def _drawn_exponential(self, base: Polynomial, row: int, column: int) -> int:

@@ -1,4 +1,4 @@
-"""Ranks modulo the prime 2**31 - 1, exactly and fast, with Python's integers alone."""
+"""Ranks, and the circle, modulo the prime 2**31 - 1, exactly and fast, with integers alone."""
 
 from __future__ import annotations
 
@@ -27,6 +27,38 @@ def inverse(value: int) -> int:
     if value % PRIME == 0:
         raise ZeroDivisionError("a multiple of the prime has no inverse")
     return pow(value, -1, PRIME)
+
+
+Point = tuple[int, int]
+"""A cosine and a sine."""
+
+ZERO_ANGLE = (1, 0)
+
+
+def on_the_circle(half: int) -> Point:
+    """Cosine and sine of an angle from the tangent of its half; -1 is no square here."""
+    by = inverse(1 + half * half)
+    return (1 - half * half) * by % PRIME, 2 * half * by % PRIME
+
+
+def turned(a: Point, b: Point) -> Point:
+    """The point at the sum of two angles."""
+    return (a[0] * b[0] - a[1] * b[1]) % PRIME, (a[0] * b[1] + a[1] * b[0]) % PRIME
+
+
+def multiple(point: Point, count: int) -> Point:
+    """The point at a multiple of the angle."""
+    result, turn = ZERO_ANGLE, point if count >= 0 else (point[0], -point[1])
+    for bit in f"{abs(count):b}":
+        result = turned(result, result)
+        if bit == "1":
+            result = turned(result, turn)
+    return result
+
+
+def is_square(value: int) -> bool:
+    """Whether a residue that is not 0 has a square root (Euler's criterion)."""
+    return pow(value, (PRIME - 1) // 2, PRIME) == 1
 
 
 class Echelon:
