@@ -281,6 +281,7 @@ FAMILIES = {
     "positive number": "s: 1\nh' = s * relu(W @ x + b) + h",
     "positive, twice": "h' = a * relu(d * relu(W @ x + b))",
     "tied": "x: n\nh' = tanh(a * (W @ x) + a * (W @ h))",
+    "reflections": "h' = tanh((A - A.T) @ h + W @ x)",
     "levels": "a = W @ x + b + d\nv = a - mean(a)\nh' = v / sqrt(mean(v * v) + 1) + U @ h",
     "levels beside sums": "a = W @ x + V @ x + b\nh' = tanh(a - mean(a)) + U @ (W @ x + V @ x + b)",
 }

@@ -15,6 +15,7 @@ from gru_sym.certificates.moves import (
     Absorption,
     LevelFamily,
     MixingFamily,
+    ReflectionFamily,
     ScalingFamily,
     ShiftFamily,
 )
@@ -97,6 +98,8 @@ def walk(family, flat, seed=3):
             return family.apply(flat, draw.uniform(0.5, 2))
         size = flat[side.parameter].shape[0 if side.side == "rows" else -1]
         return family.apply(flat, draw.uniform(0.5, 2, size=size))
+    if isinstance(family, ReflectionFamily):
+        return family.apply(flat, draw.normal(size=flat[family.parameters[0]].shape))
     if isinstance(family, LevelFamily):
         (name,) = family.parameters
         return family.apply(flat, draw.normal(size=flat[name].shape[1:]))
