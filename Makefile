@@ -100,7 +100,7 @@ nbval: venv
 
 # make site-test   the built pages in a headless Chromium
 site-test: venv
-	GRU_SYM_REQUIRE_SITE=1 $(PY) -m pytest -m site tests/test_site.py tests/test_calculator_page.py tests/test_live.py tests/test_live_model.py
+	GRU_SYM_REQUIRE_SITE=1 $(PY) -m pytest -m site tests/test_site.py tests/test_calculator_page.py tests/test_live*.py
 
 # make pictures   of the landing page as it was built, into docs/
 pictures: venv
@@ -145,7 +145,7 @@ $(VENV)/.atlas: $(VENV)/.requirements requirements-atlas.txt constraints-atlas.t
 	touch $@
 
 atlas: venv $(VENV)/.atlas
-	GRU_SYM_REQUIRE_ATLAS=1 $(PY) -m pytest -m atlas tests/test_atlas.py
+	GRU_SYM_REQUIRE_ATLAS=1 $(PY) -m pytest -m atlas tests/test_atlas.py tests/test_calculator.py
 
 # make atlas-record   the same libraries: writes that record anew
 atlas-record: venv $(VENV)/.atlas

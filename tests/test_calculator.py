@@ -6,6 +6,7 @@ import gzip
 import html
 import json
 import re
+import sys
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from gru_sym import Layer, budget, cell, effective_count
 from gru_sym.libraries.layout import layout
 from gru_sym.libraries.texts import names
 from gru_sym.web.choices import Choice
+from gru_sym.web.code_lines import CODE_LINES
 from gru_sym.web.data import Polynomials
 from gru_sym.web.node import NoNode
 from gru_sym.web.page import calculator_html, evaluate, script
@@ -179,6 +181,17 @@ def test_exactly_as_many_parameters_are_found():
     assert f"an LSTM with n = {n} ({same:,})" in words(found["beside"])
 
 
+LINES = {
+    "keras": "keras",
+    "flax_linen": "jax flax.linen",
+    "flax_nnx": "jax flax.nnx",
+    "equinox": "jax equinox",
+    "haiku": "jax haiku",
+    "mlx": "mlx.nn mlx.utils",
+}
+"""What the line of a library, other than PyTorch, imports."""
+
+
 def lines(answer: dict[str, str], start: str) -> list[str]:
     """The lines to copy that start so."""
     code = re.findall(r"<code>(.*?)</code>", answer["code"])
@@ -193,6 +206,41 @@ def test_the_line_counts_in_pytorch():
     assert len(ran) >= 12
     for line, answer in ran:
         assert f"{eval(line, {'torch': torch}):,}" == answer["number"], line  # noqa: S307
+
+
+@pytest.mark.atlas
+@pytest.mark.parametrize(("library", "modules"), LINES.items())
+def test_the_line_counts_in_every_other_library(library: str, modules: str, monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    found = {name: pytest.importorskip(name) for name in modules.split()}
+    names = {name.partition(".")[0]: sys.modules[name.partition(".")[0]] for name in found}
+    cases = [c for c in every_choice() if c.library == library]
+    ways = ((1, False), (3, True)) if "several" in CODE_LINES[library] else ((1, False),)
+    for answer in answers(*(small(c, *how) for c in cases for how in ways)):
+        [line] = [line for line in lines(answer, "") if not line.startswith("python -m")]
+        assert f"{eval(line, names):,}" == answer["number"], line  # noqa: S307
+
+
+def test_every_library_with_a_line_is_run():
+    assert {*LINES, "pytorch"} == CODE_LINES.keys()
+
+
+def test_multiply_adds_are_those_of_the_command(capsys: pytest.CaptureFixture[str]):
+    from gru_sym.__main__ import main
+
+    for choice in every_choice():
+        [answer] = answers(small(choice, 2, True)) if choice.stored(True, 2) else [None]
+        if answer is None or not choice.catalogue_id or choice.stack(1, False).learn_initial_state:
+            continue
+        command = re.findall(r"<code>(python -m gru_sym count .*?)</code>", answer["code"])[0]
+        words = command.removeprefix("python -m gru_sym count ").split()
+        assert main(["cost", *words, "--steps", "1", "--batch", "1", "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        shown = re.search(r"([\d,]+) multiply-adds a step", answer["split"])
+        assert shown and int(shown[1].replace(",", "")) == (
+            told["multiply_adds"] - told["once"]["multiply_adds"]
+        ), choice.label
 
 
 def test_the_command_counts_the_same(capsys: pytest.CaptureFixture[str]):

@@ -10,7 +10,7 @@ import pytest
 from test_explain import save_safetensors
 from test_hostile_files import HOSTILE, VALID, entries, f32, header
 from test_live import forgetful  # noqa: F401  fixture
-from test_site import browser, missing, network_faults, site, url, visit  # noqa: F401  fixtures
+from test_site import browser, inaccessible, missing, network_faults, site, url, visit  # noqa: F401
 from torch import nn
 
 from gru_sym import explain
@@ -158,6 +158,7 @@ def test_a_reader_chooses_a_file(browser, url: str, forgetful, tmp_path):  # noq
     state = field.choose(tmp_path / "mine.safetensors")
     assert words(state["words"]) == words(explain(tmp_path / "mine.safetensors")._repr_html_())
     assert "encoder: PyTorch GRU" in state["words"]
+    assert not inaccessible(browser)
     faults = network_faults(browser, url)
     sent = [e for e in browser.get_log("performance") if '"POST"' in e["message"]]
     assert not faults and not sent

@@ -1,5 +1,6 @@
 // node live_pack.mjs REQUEST OUT: runs the exercise in Pyodide, writes the pack and what was answered.
-// REQUEST is a JSON file: {pyodide, inside, folders: [path], cells: [text], models: {name: bytes in base64}}.
+// REQUEST is a JSON file: {pyodide, inside, folders: [path], cells: [text], models: {name: bytes in base64},
+// modules: [name]}.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -27,7 +28,7 @@ const answers = python.runPython(`
 given = json.loads(given)
 sys.dont_write_bytecode = True
 sys.path[:0] = given["folders"]
-json.dumps(exercise(given["cells"], given["models"]))
+json.dumps(exercise(given["cells"], given["models"], given["modules"]))
 `);
 writeFileSync(join(out, "answers.json"), answers);
 for (const [name, pack] of python.runPython(`list(packed(given["folders"]).items())`).toJs()) writeFileSync(join(out, name), pack);

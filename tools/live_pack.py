@@ -9,7 +9,6 @@ in `_build/live_answers.json`, for a test that compares it with this Python's an
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import io
 import json
@@ -19,10 +18,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+import deflate
 import numpy as np
 import sympy
 
 from gru_sym.explanation.explaining import READERS
+from gru_sym.web.chapter import Chapter
+from gru_sym.web.live_chapter import cells_of, lacking, runs_here
 from gru_sym.web.node import NoNode, node
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,6 +32,8 @@ NPM = ROOT / ".venv" / "npm" / "node_modules"
 PYODIDE = NPM / "pyodide"
 RUNTIME = ("pyodide.mjs", "pyodide.asm.js", "pyodide.asm.wasm")
 TEMML = NPM / "temml" / "dist"
+IN_THE_PAGE = ("gru_sym", "sympy", "mpmath", "csv", "textwrap", "tracemalloc", "tempfile")
+"""What chapters load and the pack has, where it can be imported there."""
 STYLES = ("Temml-Local.css", "Temml.woff2")
 
 OWN_CELLS = (
@@ -84,6 +88,18 @@ def models() -> dict[str, bytes]:
     }
 
 
+def modules() -> list[str]:
+    """What the chapters load that run in the page, found by running their cells in this Python."""
+    for path in sorted((ROOT / "book").glob("*.ipynb")):
+        cells = cells_of(path)
+        if runs_here(cells):
+            chapter = Chapter(lacking)
+            for cell in cells:
+                chapter.run(cell["source"])
+    names = [name for name in sys.modules if name.partition(".")[0] in IN_THE_PAGE]
+    return sorted(name for name in names if not lacking(name))
+
+
 def run_in_pyodide(out: Path) -> None:
     """Leave the zips of Python's modules and `answers.json` in a folder."""
     request = {
@@ -91,6 +107,7 @@ def run_in_pyodide(out: Path) -> None:
         "inside": str(ROOT / "tools" / "live_pack_inside.py"),
         "folders": [str(Path(sympy.__file__).parents[1]), str(ROOT)],
         "cells": exercise(),
+        "modules": modules(),
         "models": {name: base64.b64encode(raw).decode() for name, raw in models().items()},
     }
     (out / "request.json").write_text(json.dumps(request), encoding="utf-8")
@@ -107,7 +124,7 @@ def pack(out: Path) -> dict[str, int]:
         shutil.copyfile(Path(folder) / "answers.json", out.with_name("live_answers.json"))
     for path in (*(PYODIDE / name for name in RUNTIME), TEMML / "temml.min.js"):
         files[path.name] = path.read_bytes()
-    packed = {name: gzip.compress(data, 9, mtime=0) for name, data in files.items()}
+    packed = {name: bytes(deflate.gzip_compress(data, 12)) for name, data in files.items()}
     for name, data in packed.items():
         (out / f"{name}.gz").write_bytes(data)
     for name in STYLES:

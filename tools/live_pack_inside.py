@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import importlib
 import importlib.util
 import io
 import json
@@ -15,19 +16,25 @@ import marshal
 import sys
 import types
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 STANDARD = "/lib/python313.zip"
 DEFINITIONS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def exercise(cells: list[str], models: dict[str, str]) -> list[str]:
+def exercise(cells: list[str], models: dict[str, str], modules: list[str]) -> list[str]:
     """Every cell and model asked for everything that the pages ask: every module needed is loaded.
 
     models : the bytes of a file by its name, in base 64.
+    modules : what else is imported, where that is possible.
     """
+    for name in modules:
+        with suppress(ImportError):
+            importlib.import_module(name)
     from gru_sym.web.replies import reply
 
+    reply(json.dumps({"ask": "run", "source": "print('in a chapter')", "afresh": True}))
     sizes = {"m": 8, "n": 16}
     asked = [
         {"ask": ask, "text": c, "sizes": sizes} for c in cells for ask in ("answer", "effective")
@@ -45,6 +52,19 @@ def without_docstrings(tree: ast.Module) -> ast.Module:
     for node in ast.walk(tree):
         if isinstance(node, DEFINITIONS) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.copy_location(ast.Pass(), node.body[0])]
+    return tree
+
+
+def without_plots(tree: ast.Module) -> ast.Module:
+    """SymPy without what draws, which takes matplotlib: `sympy.plot` and its like."""
+    plots = {"plotting"}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module in ("plotting", "textplot"):
+            plots |= {alias.name for alias in node.names}
+    tree.body = [n for n in tree.body if getattr(n, "module", "") not in ("plotting", "textplot")]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.List):
+            node.elts = [e for e in node.elts if getattr(e, "value", None) not in plots]
     return tree
 
 
@@ -79,6 +99,8 @@ def byte_code(source: bytes, file: str, name: str) -> bytes:
         tree = without_texts(tree)
     elif "pyodide" not in top:  # Pyodide reads docstrings of its own when it starts
         tree = without_docstrings(tree)
+    if name == "sympy":
+        tree = without_plots(tree)
     if top in ("sympy", "mpmath", "gru_sym"):  # the standard library reads some of its types
         tree = without_types(tree)
     code = without_lines(compile(tree, file, "exec", dont_inherit=True))
@@ -97,7 +119,7 @@ def packed(folders: list[str]) -> dict[str, bytes]:
         home = next(
             (folder for folder in (*folders, STANDARD) if file.is_relative_to(folder)), None
         )
-        if home:
+        if home and not name.startswith("sympy.plotting"):
             inner = file.relative_to(home).as_posix()
             source = standard.read(inner) if home == STANDARD else file.read_bytes()
             files[f"{inner}c"] = byte_code(source, inner, name)

@@ -8,6 +8,8 @@ has none on the page: what it stores is said all the same.
 
 from __future__ import annotations
 
+JAX = "sum(map(jax.numpy.size, jax.tree.leaves({})))"
+
 CODE_LINES: dict[str, dict[str, str]] = {
     "pytorch": {
         "count": "sum(p.numel() for p in {layers}.parameters())",
@@ -21,5 +23,28 @@ CODE_LINES: dict[str, dict[str, str]] = {
         "both": "keras.layers.Bidirectional({one})",
         "several": "*({one} for _ in range({L}))",
         "sequence": "return_sequences=True",
+    },
+    "flax_linen": {
+        "count": JAX.format("{layers}.init(jax.random.key(0), jax.numpy.zeros((1, 1, {m})))"),
+        "one": "flax.linen.RNN(flax.linen.{layer}({options}))",
+    },
+    "flax_nnx": {
+        "count": JAX.format("flax.nnx.state({layers}, flax.nnx.Param)"),
+        "one": "flax.nnx.{layer}({options}, rngs=flax.nnx.Rngs(0))",
+    },
+    "equinox": {
+        "count": JAX.format("equinox.filter({layers}, equinox.is_array)"),
+        "one": "equinox.nn.{layer}({options}, key=jax.random.key(0))",
+    },
+    "haiku": {
+        "count": JAX.format(
+            "haiku.transform(lambda x: (cell := {layers})(x, cell.initial_state(1)))"
+            ".init(jax.random.key(0), jax.numpy.zeros((1, {m})))"
+        ),
+        "one": "haiku.{layer}({options})",
+    },
+    "mlx": {
+        "count": "sum(p.size for _, p in mlx.utils.tree_flatten({layers}.parameters()))",
+        "one": "mlx.nn.{layer}({options})",
     },
 }

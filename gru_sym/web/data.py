@@ -14,6 +14,8 @@ import sympy as sp
 
 from gru_sym.certificates import effective_count, redundancy
 from gru_sym.certificates.moves import Absorption
+from gru_sym.costs import B, T, cost
+from gru_sym.language.errors import CellError
 from gru_sym.layers import Layer
 from gru_sym.roles import BIAS
 from gru_sym.web.choices import Choice, choices
@@ -98,7 +100,9 @@ def _cell(choice: Choice, table: Polynomials) -> dict[str, Any]:
     """What a cell has, whichever library stores it."""
     families = redundancy(choice.cell).families
     hatched = {name for family in families for name in _to_spare(family, choice)}
+    lines = [line for line in choice.cell.text.splitlines() if not line.startswith("#")]
     return {
+        "text": "\n".join(filter(None, lines)) * (choice.form is not None),  # a light page
         "reset": choice.reset,
         "biases": choice.biases,
         "sizes": list(choice.cell.size_names),
@@ -157,11 +161,27 @@ def _counts(choice: Choice, both: bool, table: Polynomials) -> dict[str, Any]:
         "weights": pair(lambda layer: layer.weights()),
         "biases": pair(lambda layer: layer.biases()),
         "redundant": pair(redundant),
+        "work": _work(pair),
         "gates": {gate: pair(of_gate(gate)) for gate in gates},
         "effective": table(found.effective),
         "certified": found.certified,
         "condition": found.condition,
     }
+
+
+def _work(
+    pair: Callable[[Callable[[Layer], Any]], list[int | None]],
+) -> list[int | None] | None:
+    """Multiply-adds of a step of one sequence; None where a matrix is another one at each step."""
+
+    def step(layer: Layer) -> Any:
+        found = cost(layer)
+        return (found.sequence + found.loop).multiply_adds.subs({T: 1, B: 1})
+
+    try:
+        return pair(step)
+    except CellError:
+        return None
 
 
 def _tensors(choice: Choice, both: bool, table: Polynomials) -> list[dict[str, Any]]:

@@ -18,13 +18,17 @@ from docutils.parsers.rst import Directive
 from sphinx.util.logging import getLogger
 
 from gru_sym.lookup import cell
+from gru_sym.web.live_chapter import add_button
 
 STATIC = Path(__file__).parent / "static"
 PACK = Path("_build", "live")
 """Where the pack is, from the folder in which the book is built."""
 FOLDER = "gru-live"
-FILES = ("live_cell.js", "live_model.js", "live_worker.js", "live.css")
-SCRIPTS = {"gru-live": "live_cell.js", "gru-model": "live_model.js"}
+SCRIPTS = {
+    "gru-live": "live_cell.js",
+    "gru-model": "live_model.js",
+    "gru-chapter": "live_chapter.js",
+}
 """By the name of a field on a page its script."""
 EXAMPLES = {
     "PyTorch's GRU": "gru.pytorch",
@@ -97,6 +101,8 @@ def setup(app: Any) -> dict[str, Any]:
     app.add_directive("live-cell", LiveCell)
     app.add_directive("live-model", LiveModel)
     app.connect("builder-inited", _copy)
+    if (PACK / "manifest.json").is_file():
+        app.connect("doctree-read", add_button)
     app.connect("html-page-context", _load)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -107,7 +113,7 @@ def _copy(app: Any) -> None:
         return
     folder = Path(app.outdir) / "_static" / FOLDER
     shutil.copytree(PACK, folder, dirs_exist_ok=True)
-    for name in FILES:
+    for name in (*SCRIPTS.values(), "live_worker.js", "live.css"):
         shutil.copyfile(STATIC / name, folder / name)
     pack = (PACK / "manifest.json").read_text(encoding="utf-8")
     script = (STATIC / "live_python.js").read_text(encoding="utf-8")

@@ -7,6 +7,7 @@ runs, so that what is served is what the script would have shown.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from functools import lru_cache
 from pathlib import Path
@@ -31,6 +32,7 @@ def script() -> str:
     """The script with its data: a classic one, so that it also runs from a folder."""
     data = json.dumps(calculator_data(), separators=(",", ":"), ensure_ascii=False)
     parts = [(STATIC / name).read_text(encoding="utf-8") for name in SOURCES]
+    parts = [re.sub(r"(?m)^\s*//.*\n|^\s+", "", part) for part in parts]  # a light page
     shared = f"globalThis.gruCalculator = {{ {FACE} }};"
     return "\n".join(
         ["(() => {", '"use strict";', f"const DATA = {data};", *parts, shared, "})();", ""]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from gru_sym.explanation.archives import Window
 from gru_sym.explanation.contents import FileError
@@ -28,13 +28,16 @@ def reply(request: str, stretch: Stretch | None = None) -> str:
 
     Parameters
     ----------
-    request : "ask" is "answer" or "effective", of a cell with "text" and "sizes"; or "explain", of
-        a file with "name" and "size".
+    request : "ask" is "answer" or "effective", of a cell with "text" and "sizes"; "explain", of a
+        file with "name" and "size"; or "run", of a chapter's cell with "source", "afresh" for the
+        first one.
     stretch : what reads in that file.
     """
     asked = json.loads(request)
     if asked["ask"] == "explain" and stretch is not None:
         return json.dumps(explain_chosen(asked["name"], asked["size"], stretch))
+    if asked["ask"] == "run":
+        return json.dumps(run(asked["source"], asked["afresh"]))
     ask = {"answer": answer, "effective": effective}[asked["ask"]]
     return json.dumps(ask(asked["text"], {k: int(v) for k, v in asked["sizes"].items()}))
 
@@ -55,6 +58,19 @@ def explain_chosen(name: str, size: int, stretch: Stretch) -> Record:
     except OSError as error:
         return {"error": {"text": f"{name} cannot be read: {error.strerror or error}"}}
     return {"text": found.text(), "html": found._repr_html_(), "found": json.loads(found.json())}
+
+
+def run(source: str, afresh: bool) -> Record:
+    """What a cell of the chapter shows that this Python runs."""
+    from gru_sym.web.chapter import Chapter
+
+    if afresh:
+        _RUNNING["chapter"] = Chapter()
+    return cast(Record, _RUNNING["chapter"].run(source))
+
+
+_RUNNING: dict[str, Any] = {}
+"""The one chapter of a page."""
 
 
 class _Stretches:

@@ -231,6 +231,22 @@ function gates({ counts, sizes, layers }) {
     + `<th scope="col">count</th></tr></thead><tbody>${lines.join("")}</tbody></table>`;
 }
 
+// The multiply-adds of the kernels, for one step of one sequence.
+function work({ counts, sizes, layers }) {
+  if (!counts.work) return "";
+  const each = grouped(total(counts.work, sizes, layers));
+  return ` <span title="of the matrix products; FLOPs are two a multiply-add">${each} multiply-adds a step</span>`;
+}
+
+// The field for a cell of one's own, with this one in it.
+function own({ cell, sizes }) {
+  if (!cell.text) return "";
+  const known = cell.sizes.map((size) => [size, String(sizes[size])]);
+  const address = new URLSearchParams([["cell", cell.text], ...known]);
+  const root = globalThis.document?.documentElement.dataset.content_root ?? "../";
+  return `<a href="${root}book/your_own_cell.html#${escaped(String(address))}">Change its equations</a> and see what follows.`;
+}
+
 // Everything that follows from the settings, by the place where it goes.
 function answer(now) {
   const { choice, cell, counts, sizes, layers } = now;
@@ -243,7 +259,8 @@ function answer(now) {
     number: grouped(count),
     formula: formula(now),
     split: `<span>${grouped(weights)} weights + ${grouped(biases)} biases</span> `
-      + `<span>${bytes(count)} in float32</span>`,
+      + `<span>${bytes(count)} in float32</span>${work(now)}`,
+    own: own(now),
     drawing: `<div class="gru-wide">${wide}</div><div class="gru-narrow">${narrow}</div>`,
     caption: `${layers > 1n || now.both ? "One cell of the first layer" : "The tensors"} to scale, by gate; `
       + `biases are lines.${spare}`,

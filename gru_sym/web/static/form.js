@@ -56,6 +56,7 @@ function calculator(state) {
     + `<p class="gru-beside" id="gru-beside">${now.beside}</p>`
     + `<div id="gru-elsewhere">${now.elsewhere}</div>`
     + `<div class="gru-lines" id="gru-code">${now.code}</div>`
+    + `<p id="gru-own">${now.own}</p>`
     + `<div class="gru-parts"><div id="gru-tensors">${now.tensors}</div>`
     + `<div id="gru-gates">${now.gates}</div></div></section>`;
 }

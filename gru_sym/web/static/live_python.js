@@ -1,7 +1,7 @@
 // Python in a worker, for one box of a page: loaded when it is asked for, ended when it is stopped.
 //
 // In the box are the elements `ID-start`, `ID-stop` and `ID-status`; whoever uses it gives `ready`,
-// `heard` and `stopped`.
+// `heard` and `stopped`, and `again` where the start is offered again whenever nothing runs.
 globalThis.gruPython = (() => {
   const folder = new URL(".", document.currentScript.src).href;
   const { version: digest, sizes: bytes, lock } = globalThis.gruPack;
@@ -163,7 +163,7 @@ globalThis.gruPython = (() => {
     }
 
     #show(startable, stoppable) {
-      this.starter.hidden = !startable;
+      this.starter.hidden = !(startable || (this.user.again && !stoppable));
       this.stopper.hidden = !stoppable;
     }
   };

@@ -119,11 +119,18 @@ async function keep(python, version) {
   }
 }
 
+const ENTITIES = { "&lt;": "<", "&gt;": ">", "&amp;": "&", "&quot;": '"', "&#x27;": "'" };
+
 function typeset(record) {
   const mathml = (tex, displayMode = false) => temml.renderToString(tex, { displayMode });
   if (record.latex) record.mathml = mathml(record.latex, true);
   if (record.formula_latex) record.formula_mathml = mathml(record.formula_latex);
   for (const parameter of record.parameters ?? []) parameter.mathml = mathml(parameter.latex);
+  const unescaped = (text) => text.replace(/&(lt|gt|amp|quot|#x27);/g, (entity) => ENTITIES[entity]);
+  for (const output of record.outputs ?? []) {
+    if (output.latex) output.html = mathml(output.latex, true);
+    output.html = output.html?.replace(/<gru-tex>([^<]*)<\/gru-tex>/g, (_, tex) => mathml(unescaped(tex)));
+  }
   return record;
 }
 
@@ -151,9 +158,9 @@ async function main() {
     await keep(python, init.version);
   };
   const recorded = async (request, file) => {
-    if (file) {
+    if (["explain", "run"].includes(JSON.parse(request).ask)) {
       await completed();
-      if (waiting !== null) await keepNow(); // nothing of a file is kept
+      if (waiting !== null) await keepNow(); // nothing of a file or of a chapter is kept
     }
     const whole = completion;
     await whole;
