@@ -54,6 +54,7 @@ FORMULAS = {
     "minimal.mgu_2": 2 * block - (n * m + n),
     "minimal.mgu_3": 2 * block - (n * m + n**2),
     "minimal.qrnn": 3 * 2 * n * m + 3 * n,  # 3 n k m + 3 n, windows of k = 2
+    "minimal.rg_lru": 2 * n**2 + 3 * n,
     "minimal.trnn": 2 * n * m + n,
     "lstm.textbook": 4 * block,
     "lstm.pytorch": 4 * block + 4 * n,
@@ -81,6 +82,7 @@ FORMULAS = {
     "lstm.slim_3": 4 * block - 3 * (n * m + n**2),
     "lstm.slim_4": block + 3 * n,
     "lstm.slim_5": block + 6 * n,
+    "rnn.antisymmetric": block,
     "rnn.elman": block,
     "rnn.pytorch": block + n,
     "rnn.indrnn": n * m + 2 * n,

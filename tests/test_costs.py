@@ -29,7 +29,7 @@ few = st.integers(2, 5)
 ELEMENTWISE = {"add", "sub", "rsub", "mul", "neg", "div", "mean"}
 CALLS = {name: name for name in ("sigmoid", "tanh", "relu", "exp", "sqrt", "abs", "sin", "cos",
                                  "reciprocal")}  # fmt: skip
-CALLS |= {"maximum": "max", "minimum": "min"}
+CALLS |= {"maximum": "max", "minimum": "min", "logaddexp": "softplus"}
 OWN = {
     "every_function": Cell(
         "a = hard_sigmoid(W @ x) * softplus(U @ h)\nb = silu(V @ h + p) - exp(q * h)\n"

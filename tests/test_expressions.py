@@ -7,7 +7,7 @@ import pytest
 import torch
 from cells import column_free, random_arrays, run_text, shapes_at
 
-from gru_sym import Cell, Layer, effective_count, equivalent
+from gru_sym import Cell, Layer, cell, effective_count, equivalent
 from gru_sym.codegen import generate
 from gru_sym.equivalence import Undecided
 from stress.oracle import oracle_rank
@@ -36,11 +36,7 @@ c' = f * c + i * z
 n' = f * n + i
 h' = o * c' / n'"""
 
-RG_LRU = """x: n
-r = sigmoid(W_a @ x + b_a)
-i = sigmoid(W_x @ x + b_x)
-a = exp(-8 * softplus(L) * r)
-h' = a * h + sqrt(1 - a * a) * (i * x)"""
+RG_LRU = cell("minimal.rg_lru").text
 
 LAYER_NORM_GRU = (
     normed("a", "W_z @ x + U_z @ h", "p")
@@ -83,13 +79,6 @@ def slstm(p):
     return {"m": stabiliser, "c": c, "n": n, "h": sigma(o) * (c / n)}
 
 
-def rg_lru(p):
-    """De et al. 2024, equations 1 to 4: a^(8 r) with a = exp(-softplus(L))."""
-    r, i = (sigma(p[f"W_{k}"] @ p["x"] + p[f"b_{k}"]) for k in "ax")
-    a = (1 / (1 + np.exp(p["L"]))) ** (8 * r)
-    return {"h": a * p["h"] + np.sqrt(1 - a**2) * i * p["x"]}
-
-
 def layer_norm_gru(p):
     z, r = (sigma(norm(p[f"W_{k}"] @ p["x"] + p[f"U_{k}"] @ p["h"], p, g)) for k, g in ("za", "rb"))
     n = np.tanh(norm(p["W_n"] @ p["x"] + r * (p["U_n"] @ p["h"]), p, "e"))
@@ -117,7 +106,6 @@ def lru(p):
 
 STEPS = {
     "sLSTM": (SLSTM, slstm),
-    "RG-LRU": (RG_LRU, rg_lru),
     "layer-norm GRU": (LAYER_NORM_GRU, layer_norm_gru),
     "layer-norm LSTM": (LAYER_NORM_LSTM, layer_norm_lstm),
     "RMS norm": (RMS_NORM, rms_norm),

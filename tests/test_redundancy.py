@@ -35,6 +35,7 @@ CATALOGUE = {
     "lstm.multiplicative": 2 * n,
     "minimal.fastgrnn_low_rank": k**2 + r**2,
     "lstm.onnx": 4 * n,
+    "rnn.antisymmetric": n * (n + 1) / 2,
     "rnn.multiplicative": 2 * n,
     "rnn.pytorch": n,
 }

@@ -210,6 +210,12 @@ def scalar_lstm(a: Arrays) -> np.ndarray:
     return sigma(u["o"]) * (f * a["c"] + i * tanh(u["z"])) / (f * a["s"] + i)
 
 
+def gated_decay(a: Arrays) -> np.ndarray:
+    r, i = (sigma(a[f"W_{k}"] @ a["x"] + a[f"b_{k}"]) for k in "ax")
+    decay = (1 / (1 + np.exp(a["L"]))) ** (8 * r)
+    return decay * a["h"] + np.sqrt(1 - decay**2) * i * a["x"]
+
+
 def undamped(a: Arrays) -> np.ndarray:
     d = 0.1 * sigma(a["a"])
     force = tanh(a["V"] @ a["x"] + a["u"] * a["h"] + a["b"])
@@ -359,6 +365,7 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
     "minimal.mgu_2": lambda a: minimal_mgu(a, a["U_f"] @ a["h"]),
     "minimal.mgu_3": lambda a: minimal_mgu(a, a["b_f"]),
     "minimal.qrnn": quasi,
+    "minimal.rg_lru": gated_decay,
     "minimal.trnn": lambda a: keep(a, sigma(a["V"] @ a["x"] + a["b"]), a["W"] @ a["x"]),
     "lstm.textbook": lambda a: lstm(*(affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "ifco"), a),
     "lstm.keras": lambda a: lstm(*(affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "ifco"), a),
@@ -391,6 +398,11 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
     "lstm.slim_3": lambda a: slim(a, lambda k: a[f"b_{k}"]),
     "lstm.slim_4": lambda a: slim(a, lambda k: a[f"u_{k}"] * a["h"]),
     "lstm.slim_5": lambda a: slim(a, lambda k: a[f"u_{k}"] * a["h"] + a[f"b_{k}"]),
+    "rnn.antisymmetric": lambda a: (
+        a["h"]
+        + 0.1
+        * tanh(a["V"] @ a["x"] + (a["W"] - a["W"].T - 0.01 * np.eye(len(a["h"]))) @ a["h"] + a["b"])
+    ),
     "rnn.elman": lambda a: tanh(affine(a, "W", "U", "b")),
     "rnn.pytorch": lambda a: tanh(affine(a, "W_ih", "W_hh", "b_ih", "b_hh")),
     "rnn.indrnn": lambda a: np.maximum(a["W"] @ a["x"] + a["u"] * a["h"] + a["b"], 0),
