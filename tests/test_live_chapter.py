@@ -26,6 +26,7 @@ def test_chapters_that_need_a_framework_throughout_have_no_button():
     names = {path.stem for path in HERE}
     assert {"your_own_cell", "notation", "catalogue", "redundancy"} <= names
     assert not names & {"training", "numpy_against_pytorch", "your_model", "index"}
+    assert not names & {"experiment", "gpu", "libraries"}  # which show records and tables of data
 
 
 def stored(cell: dict) -> list[dict[str, str]]:
@@ -84,6 +85,12 @@ def test_an_error_is_told_after_what_was_shown(source: str, error: str):
 
 def test_a_file_of_the_book_is_not_there():
     assert Chapter().run("open('data/no.csv')") == {"needs": "the file data/no.csv"}
+    chapter = Chapter()
+    assert chapter.run("a = 1", "the file data/no.csv") == {"needs": "the file data/no.csv"}
+    assert chapter.run("a") == {"needs": "the file data/no.csv"}
+    beside = Chapter(lacking, BOOK)
+    assert beside.run("rows = list('data/atlas.json')") == {"needs": "the file data/atlas.json"}
+    assert beside.run("len('data/none.json')") == {"outputs": [{"text": "14"}]}
 
 
 def test_displays_and_glue_are_shown_in_their_order():

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import traceback
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from gru_sym.web.markdown import as_html
@@ -76,10 +78,11 @@ class Chapter:
     Parameters
     ----------
     missing : what is missing to import a module.
+    beside : a folder; a cell that names what lies in it is taken to need it, and not run.
     """
 
-    def __init__(self, missing: Missing = missing_here) -> None:
-        self.missing = missing
+    def __init__(self, missing: Missing = missing_here, beside: Path | None = None) -> None:
+        self.missing, self.beside = missing, beside
         self.space: dict[str, Any] = {"__name__": "__main__"}
         self._absent: dict[str, str] = {}
         self._shown: list[Record] = []
@@ -92,7 +95,7 @@ class Chapter:
             "myst_nb": {"glue": self._glue},
         }  # fmt: skip
 
-    def needs(self, tree: ast.Module) -> str:
+    def needs(self, tree: ast.Module, file: str = "") -> str:
         """What a cell needs and is not here; what it would have made is absent from now on."""
         imports = {name: self._lacking(module) for name, module in _imported(tree).items()}
         absent = {name: lacks for name, lacks in imports.items() if lacks}
@@ -100,19 +103,23 @@ class Chapter:
         read = {node.id for node in _names(tree) if isinstance(node.ctx, ast.Load)}
         made = _made(tree) - absent.keys()
         lacks = next((self._absent[n] for n in sorted(read - made) if n in self._absent), "")
+        lacks = lacks or file or self._file(tree)
         for name in made:
             self._absent.pop(name, None)
         self._absent |= dict.fromkeys(made if lacks else (), lacks)
         return lacks
 
-    def run(self, source: str) -> Record:
-        """What a cell shows; or what it needs, and then it has not been run; or what went wrong."""
+    def run(self, source: str, file: str = "") -> Record:
+        """What a cell shows; or what it needs, and then it has not been run; or what went wrong.
+
+        A `file` that it is known to need is not here.
+        """
         self._shown, self._printed = [], io.StringIO()
         try:
             tree = ast.parse(source)
         except SyntaxError as error:
             return {"outputs": [], "error": _told(error)}
-        if lacks := self.needs(tree):
+        if lacks := self.needs(tree, file):
             return {"needs": lacks}
         made = _made(tree)
         try:
@@ -169,6 +176,14 @@ class Chapter:
             if alias.name not in own and _bound(alias) not in self._absent
         ]
         return node if node.names else None
+
+    def _file(self, tree: ast.Module) -> str:
+        """The file or folder that a cell names, of those beside the notebook; "" if none."""
+        if self.beside is None:
+            return ""
+        texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+        words = (t for t in texts if isinstance(t, str) and re.fullmatch(r"\w[\w./-]*", t))
+        return next((f"the file {word}" for word in words if (self.beside / word).exists()), "")
 
     def _lacking(self, module: str) -> str:
         return "" if module in self._stand_ins else self.missing(module)

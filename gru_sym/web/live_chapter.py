@@ -1,6 +1,7 @@
 """Sphinx: a button that runs a chapter's cells in the page, on each chapter where that pays.
 
-Which these are is read off the cells: at least half of them need nothing but SymPy and gru_sym.
+Which these are is read off the cells: at least half of them need nothing but SymPy and gru_sym, and
+no file of the book.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def cells_of(notebook: Path) -> list[dict[str, Any]]:
 
     Of the landing page none, which stays light.
     """
-    chapter, found = Chapter(lacking), []
+    chapter, found = Chapter(lacking, notebook.parent), []
     cells = json.loads(notebook.read_text("utf-8"))["cells"]
     if any("```{calculator}" in "".join(cell["source"]) for cell in cells):
         return []

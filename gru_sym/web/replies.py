@@ -30,14 +30,14 @@ def reply(request: str, stretch: Stretch | None = None) -> str:
     ----------
     request : "ask" is "answer" or "effective", of a cell with "text" and "sizes"; "explain", of a
         file with "name" and "size"; or "run", of a chapter's cell with "source", "afresh" for the
-        first one.
+        first one, and "file", one of the book's that it needs, or "".
     stretch : what reads in that file.
     """
     asked = json.loads(request)
     if asked["ask"] == "explain" and stretch is not None:
         return json.dumps(explain_chosen(asked["name"], asked["size"], stretch))
     if asked["ask"] == "run":
-        return json.dumps(run(asked["source"], asked["afresh"]))
+        return json.dumps(run(asked["source"], asked["afresh"], asked["file"]))
     ask = {"answer": answer, "effective": effective}[asked["ask"]]
     return json.dumps(ask(asked["text"], {k: int(v) for k, v in asked["sizes"].items()}))
 
@@ -60,13 +60,13 @@ def explain_chosen(name: str, size: int, stretch: Stretch) -> Record:
     return {"text": found.text(), "html": found._repr_html_(), "found": json.loads(found.json())}
 
 
-def run(source: str, afresh: bool) -> Record:
-    """What a cell of the chapter shows that this Python runs."""
+def run(source: str, afresh: bool, file: str) -> Record:
+    """What a cell of the chapter shows that this Python runs; `file`: what is known to lack."""
     from gru_sym.web.chapter import Chapter
 
     if afresh:
         _RUNNING["chapter"] = Chapter()
-    return cast(Record, _RUNNING["chapter"].run(source))
+    return cast(Record, _RUNNING["chapter"].run(source, file))
 
 
 _RUNNING: dict[str, Any] = {}

@@ -32,6 +32,7 @@
     cell.code = cell.place?.querySelector(".cell_input pre");
     cell.stored = cell.place?.querySelector(".cell_output");
     cell.number = number;
+    cell.file = cell.needs.startsWith("the file") ? cell.needs : ""; // as long as it is not edited
   }
 
   function begin() {
@@ -52,7 +53,10 @@
     code.spellcheck = false;
     for (const [name, value] of Object.entries({ role: "textbox", "aria-multiline": "true", "aria-label": `Code of cell ${cell.number + 1}` }))
       code.setAttribute(name, value);
-    code.addEventListener("input", () => (cell.source = code.innerText.replace(/\n$/, "")));
+    code.addEventListener("input", () => {
+      cell.source = code.innerText.replace(/\n$/, "");
+      cell.file = "";
+    });
     code.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || !(event.shiftKey || event.ctrlKey)) return;
       event.preventDefault();
@@ -77,7 +81,7 @@
     const cell = queue.shift();
     if (!cell) return;
     cell.place?.classList.add("gru-live-running");
-    python.ask(cell.number, { ask: "run", source: cell.source, afresh });
+    python.ask(cell.number, { ask: "run", source: cell.source, afresh, file: cell.file });
     afresh = false;
     python.tell(`Running cell ${cell.number + 1} of ${cells.length} …`);
   }
