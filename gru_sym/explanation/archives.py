@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EINVAL
 from typing import BinaryIO
 
 from gru_sym.explanation.contents import FileError
@@ -19,7 +20,7 @@ METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 @contextmanager
 def opened(file: BinaryIO, size: int) -> Iterator[zipfile.ZipFile]:
-    """The archive; whatever is wrong with it is a `FileError`."""
+    """The archive; whatever is wrong in it is a `FileError`. Raises `OSError` if nothing is read."""
     try:
         with zipfile.ZipFile(Window(file, 0, size, MAX_DIRECTORY)) as archive:
             yield archive
@@ -33,6 +34,9 @@ def opened(file: BinaryIO, size: int) -> Iterator[zipfile.ZipFile]:
         ValueError,
         NotImplementedError,
     ) as e:
+        cause = e.__context__ if isinstance(e, zipfile.BadZipFile) else e
+        if isinstance(cause, OSError) and cause.errno != EINVAL:  # that one: a place before the file
+            raise cause from None
         raise FileError("it is not a zip archive that can be read") from e
 
 
