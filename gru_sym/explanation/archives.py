@@ -20,7 +20,7 @@ METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 @contextmanager
 def opened(file: BinaryIO, size: int) -> Iterator[zipfile.ZipFile]:
-    """The archive; whatever is wrong in it is a `FileError`. Raises `OSError` if nothing is read."""
+    """The archive; what is wrong in it is a `FileError`. Raises `OSError` if it cannot be read."""
     try:
         with zipfile.ZipFile(Window(file, 0, size, MAX_DIRECTORY)) as archive:
             yield archive
@@ -35,7 +35,8 @@ def opened(file: BinaryIO, size: int) -> Iterator[zipfile.ZipFile]:
         NotImplementedError,
     ) as e:
         cause = e.__context__ if isinstance(e, zipfile.BadZipFile) else e
-        if isinstance(cause, OSError) and cause.errno != EINVAL:  # that one: a place before the file
+        # The one that is no failure to read is the search for a place before the file.
+        if isinstance(cause, OSError) and cause.errno != EINVAL:
             raise cause from None
         raise FileError("it is not a zip archive that can be read") from e
 
