@@ -30,14 +30,14 @@ def reply(request: str, stretch: Stretch | None = None) -> str:
     ----------
     request : "ask" is "answer" or "effective", of a cell with "text" and "sizes"; "explain", of a
         file with "name" and "size"; or "run", of a chapter's cell with "source", "afresh" for the
-        first one, and "file", one of the book's that it needs, or "".
+        first one, and perhaps "file", one of the book's that it needs.
     stretch : what reads in that file.
     """
     asked = json.loads(request)
     if asked["ask"] == "explain" and stretch is not None:
         return json.dumps(explain_chosen(asked["name"], asked["size"], stretch))
     if asked["ask"] == "run":
-        return json.dumps(run(asked["source"], asked["afresh"], asked["file"]))
+        return json.dumps(run(asked["source"], asked["afresh"], asked.get("file", "")))
     ask = {"answer": answer, "effective": effective}[asked["ask"]]
     return json.dumps(ask(asked["text"], {k: int(v) for k, v in asked["sizes"].items()}))
 
