@@ -98,7 +98,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory):
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     chromium = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     chromium.set_page_load_timeout(60)
-    chromium.set_script_timeout(60)
+    chromium.set_script_timeout(240)  # axe-core takes a minute and more for the catalogue
     yield chromium
     chromium.quit()
 
