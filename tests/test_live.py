@@ -253,9 +253,10 @@ def test_a_spoilt_snapshot_is_not_used(browser, url: str, forgetful):  # noqa: F
 
 
 SLOW = "\n".join(
-    [f"g{i} = sigmoid(A{i} @ (B{i} @ x) + U{i} @ h + b{i})" for i in range(4)]
-    + ["h' = g0 * h + (1 - g1) * tanh(C @ (D @ x) + g2 * (U @ h) + g3)"]
+    [f"g{i} = sigmoid(A{i} @ (B{i} @ x) + U{i} @ h + b{i})" for i in range(24)]
+    + [f"h' = {' + '.join(f'g{i} * h' for i in range(24))} + tanh(C @ (D @ x))"]
 )
+"""Seconds are needed to prove its count."""
 
 
 @pytest.mark.site
