@@ -23,6 +23,7 @@ from gru_sym.language.syntax import (
     Times,
     Transpose,
     divisor,
+    plain_number,
 )
 from gru_sym.language.unification import Size
 
@@ -153,9 +154,9 @@ class LatexWriter:
             return rf"{sign}\frac{{{fraction[0].removeprefix('-')}}}{{{fraction[1]}}}"
         if len(factors) == 1:
             return self.expression(factors[0])
-        constants = [value for f in factors if (value := _constant(f)) is not None]
+        constants = [value for f in factors if (value := plain_number(f)) is not None]
         number = prod(constants, start=Fraction(1))
-        rest = [f for f in factors if _constant(f) is None]
+        rest = [f for f in factors if plain_number(f) is None]
         scalars = [self._grouped(f, Plus, Minus) for f in rest if self.sizes.is_scalar(f)]
         others = [f for f in rest if not self.sizes.is_scalar(f)]
         kinds = (Plus, Minus, MatrixProduct) if len(others) > 1 else (Plus, Minus)
@@ -174,16 +175,6 @@ class LatexWriter:
 def _bracket(text: str) -> str:
     """Round brackets, a little larger around others."""
     return rf"\bigl({text}\bigr)" if "(" in text else f"({text})"
-
-
-def _constant(expression: Expression) -> Fraction | None:
-    """The value of a number with or without a sign; None for anything else."""
-    match expression:
-        case Number(value=value):
-            return value
-        case Minus(operand=Number(value=value)):
-            return -value
-    return None
 
 
 def _number(value: Fraction) -> str:

@@ -15,6 +15,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
+from gru_sym.intervals import sign_test
 from gru_sym.layers import Layer
 from gru_sym.lookup import cell
 from gru_sym.render import Table
@@ -81,7 +82,7 @@ LIBRARY_UNITS, GENERATED_UNITS, FACTOR = 128, 32, 4
 BOUNDS = {"float64": 1e-12, "float32": 1e-5}
 """How far two correct results may be apart, relative to the largest number in them."""
 
-LEVEL, CANDIDATE = 0.95, "candidate's bias"
+CANDIDATE = "candidate's bias"
 
 
 @dataclass(frozen=True)
@@ -199,22 +200,16 @@ def ratio(times: Blocks, reference: Blocks) -> Ratio:
     2.000 (1.900 to 2.200)
 
     In a block it is the median of the quotients, round by round: what slows both times of a round
-    alike leaves the quotient. The interval is that of the sign test: it reaches from the k-th
-    smallest block to the k-th largest. Whatever the distribution of the blocks, it misses their
-    true median with a chance of at most 2 P(B < k), where B counts the heads in as many tosses as
-    there are blocks; k is the largest number for which that is at most 5 per cent. Blocks are taken
-    as independent, which those of one run are not quite: another run may lie outside. With fewer
-    than six there is no such k, and the interval says nothing: from 0 to infinity.
+    alike leaves the quotient. The interval is that of the sign test over the blocks. These are
+    taken as independent, which those of one run are not quite: another run may lie outside. With
+    fewer than six blocks the interval says nothing: from 0 to infinity.
     """
-    medians = sorted(
+    medians = [
         statistics.median(time / base for time, base in zip(block, against, strict=True))
         for block, against in zip(times, reference, strict=True)
-    )
-    number, below, k = len(medians), 0, 0
-    while (below := below + math.comb(number, k)) * 2 <= (1 - LEVEL) * 2**number:
-        k += 1
-    lower, upper = (medians[k - 1], medians[-k]) if k else (0.0, math.inf)
-    return Ratio(statistics.median(medians), lower, upper)
+    ]
+    lower, upper = sign_test(medians)
+    return Ratio(statistics.median(medians), max(lower, 0.0), upper)
 
 
 def duration(times: Blocks) -> str:

@@ -59,6 +59,22 @@ class Table:
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def table_html(headers: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table in HTML, of entries that are HTML.
+
+    >>> print(table_html(["a", "b"], [["1", "<b>2</b>"]]))
+    <table><thead><tr><th>a</th><th>b</th></tr></thead><tbody>
+    <tr><td>1</td><td><b>2</b></td></tr>
+    </tbody></table>
+    """
+
+    def row(tag: str, entries: Iterable[str]) -> str:
+        return f"<tr>{''.join(f'<{tag}>{entry}</{tag}>' for entry in entries)}</tr>"
+
+    head = f"<table><thead>{row('th', headers)}</thead><tbody>"
+    return "\n".join([head, *(row("td", entries) for entries in rows), "</tbody></table>"])
+
+
 @dataclass(frozen=True)
 class Drawing:
     """A drawing that notebooks show, with the text that stands for it."""

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
-from gru_sym import Cell
+from gru_sym import Cell, CellError
+
+
+def sigma(u: np.ndarray) -> np.ndarray:
+    """The logistic sigmoid, as it is defined."""
+    return 1 / (1 + np.exp(-u))
+
 
 NUMPY = {
-    "sigmoid": lambda u: 1 / (1 + np.exp(-u)),
+    "sigmoid": sigma,
     "tanh": np.tanh,
     "relu": lambda u: np.maximum(u, 0),
     "exp": np.exp,
@@ -31,6 +38,14 @@ NUMPY = {
 
 FREE = 4
 """What a size that no equation fixes is in the tests."""
+
+
+def assert_refused_at(text: str, line: int, column: int, message: str) -> None:
+    """A cell text is refused at this place, with a sentence in which this stands."""
+    with pytest.raises(CellError) as caught:
+        Cell(text)
+    assert message in caught.value.message
+    assert (caught.value.line, caught.value.column) == (line, column)
 
 
 def sizes_at(cell: Cell, sizes: dict[str, int]) -> dict[str, int]:

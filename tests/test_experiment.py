@@ -338,7 +338,8 @@ def test_an_interrupted_run_becomes_the_same_record(tmp_path):
     )
     assert [a for a, b in zip(same, other, strict=True) if a != b] in ([], [same[1]])  # the date
     assert '"date"' in same[1] and len(list(tmp_path.iterdir())) == 2
-    assert whole.results(read(again)) == whole.results(read(at_once))
+    rows = ([row for row in read(f).rows if row["table"] != "work"] for f in (again, at_once))
+    assert next(rows) == next(rows)
 
 
 def test_a_record_of_something_else_is_left_alone(tmp_path):

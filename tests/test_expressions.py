@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from cells import column_free, random_arrays, run_text, shapes_at
+from cells import column_free, random_arrays, run_text, shapes_at, sigma
 
 from gru_sym import Cell, Layer, cell, effective_count, equivalent
 from gru_sym.codegen import generate
@@ -60,10 +60,6 @@ LRU = """gamma = sqrt(1 - exp(-2 * exp(nu)))
 r = exp(-exp(nu))
 re' = r * (cos(theta) * re - sin(theta) * im) + gamma * (B @ x)
 im' = r * (sin(theta) * re + cos(theta) * im) + gamma * (C @ x)"""
-
-
-def sigma(u):
-    return 1 / (1 + np.exp(-u))
 
 
 def norm(a, p, name, eps=1e-5):

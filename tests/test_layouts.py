@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
-from cells import run_text
+from cells import run_text, sigma
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -121,10 +121,6 @@ def test_shapes_and_names_are_those_of_built_keras_layers(layer, after, bias):
 # Where each block is computed from: a step of Keras, written from its source
 
 
-def sigmoid(u: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-u))
-
-
 def keras_gru(after: bool) -> Callable[..., np.ndarray]:
     def step(x, h, kernel, recurrent_kernel, bias=None):
         n = len(h)
@@ -132,7 +128,7 @@ def keras_gru(after: bool) -> Callable[..., np.ndarray]:
         first, second = biases if biases.ndim == 2 else (biases, np.zeros(3 * n))
         x_z, x_r, x_h = np.split(x @ kernel + first, 3)
         inner = h @ recurrent_kernel + second
-        z, r = sigmoid(x_z + inner[:n]), sigmoid(x_r + inner[n : 2 * n])
+        z, r = sigma(x_z + inner[:n]), sigma(x_r + inner[n : 2 * n])
         late = r * inner[2 * n :] if after else (r * h) @ recurrent_kernel[:, 2 * n :]
         return z * h + (1 - z) * np.tanh(x_h + late)
 
@@ -141,8 +137,8 @@ def keras_gru(after: bool) -> Callable[..., np.ndarray]:
 
 def keras_lstm(x, h, c, kernel, recurrent_kernel, bias=0.0):
     z_0, z_1, z_2, z_3 = np.split(x @ kernel + h @ recurrent_kernel + bias, 4)
-    c = sigmoid(z_1) * c + sigmoid(z_0) * np.tanh(z_2)
-    return sigmoid(z_3) * np.tanh(c)
+    c = sigma(z_1) * c + sigma(z_0) * np.tanh(z_2)
+    return sigma(z_3) * np.tanh(c)
 
 
 def keras_rnn(x, h, kernel, recurrent_kernel, bias=0.0):

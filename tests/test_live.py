@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from live_page import LivePage
 from test_site import browser, missing, network_faults, site, url, visit  # noqa: F401  fixtures
 
 from gru_sym import CellError, catalogue, cell
@@ -142,34 +142,15 @@ return {
 """
 
 
-class LiveCell:
-    """The field on the page, as a reader uses it."""
+class LiveCell(LivePage):
+    """The field for a cell."""
 
-    def __init__(self, browser, address: str) -> None:  # noqa: F811
-        self.browser = browser
-        visit(browser, address)
-        if not browser.execute_script("return !!document.getElementById('gru-live-text')"):
-            missing("the book was built without its live cell")
-
-    @property
-    def state(self) -> dict:
-        return self.browser.execute_script(STATE)
-
-    def click(self, name: str) -> None:
-        self.browser.execute_script(f"document.getElementById('gru-live-{name}').click()")
+    box, element, absent, script = "gru-live", "gru-live-text", "live cell", STATE
 
     def type(self, text: str) -> None:
         script = """const field = document.getElementById('gru-live-text');
         field.value = arguments[0]; field.dispatchEvent(new Event('input'));"""
         self.browser.execute_script(script, text)
-
-    def until(self, holds, seconds: float = 60) -> dict:
-        """The state as soon as something holds of it."""
-        end = time.monotonic() + seconds
-        while not holds(state := self.state):
-            assert time.monotonic() < end, state
-            time.sleep(0.05)
-        return state
 
     def counted(self, count: int) -> dict:
         return self.until(lambda s: s["count"] == str(count) and not s["old"] and not s["error"])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
+from live_page import LivePage
 from test_live import forgetful  # noqa: F401  fixture
 from test_site import browser, inaccessible, missing, network_faults, site, url, visit  # noqa: F401
 
@@ -126,24 +126,11 @@ code.closest('.cell').querySelector('.gru-live-run').click();
 """
 
 
-class Running:
-    """A chapter's page, as a reader uses it."""
+class Running(LivePage):
+    """A chapter that is run."""
 
-    def __init__(self, browser, address: str) -> None:  # noqa: F811
-        self.browser = browser
-        visit(browser, address)
-        if not browser.execute_script("return !!document.getElementById('gru-chapter')"):
-            missing("the book was built without its live chapters")
-
-    def click(self, name: str) -> None:
-        self.browser.execute_script(f"document.getElementById('gru-chapter-{name}').click()")
-
-    def until(self, holds, seconds: float = 90) -> dict:
-        end = time.monotonic() + seconds
-        while not holds(state := self.browser.execute_script(STATE)):
-            assert time.monotonic() < end, state
-            time.sleep(0.1)
-        return state
+    box, element, absent, script = "gru-chapter", "gru-chapter", "live chapters", STATE
+    patience = 90
 
 
 @pytest.mark.site

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from live_page import LivePage
 from test_explain import save_safetensors
 from test_hostile_files import HOSTILE, VALID, entries, f32, header
 from test_live import forgetful  # noqa: F401  fixture
@@ -109,18 +109,10 @@ document.getElementById('gru-model').dispatchEvent(
 """
 
 
-class Field:
-    """The field for a file, as a reader uses it."""
+class Field(LivePage):
+    """The field for a file."""
 
-    def __init__(self, browser, address: str) -> None:  # noqa: F811
-        self.browser = browser
-        visit(browser, address)
-        if not browser.execute_script("return !!document.getElementById('gru-model-file')"):
-            missing("the book was built without its field for a file")
-
-    @property
-    def state(self) -> dict:
-        return self.browser.execute_script(STATE)
+    box, element, absent, script = "gru-model", "gru-model-file", "field for a file", STATE
 
     def choose(self, path: Path) -> dict:
         """What is answered."""
@@ -128,11 +120,7 @@ class Field:
         return self.answered()
 
     def answered(self) -> dict:
-        end = time.monotonic() + 60
-        while not ((state := self.state)["words"] or state["error"]):
-            assert time.monotonic() < end, state
-            time.sleep(0.05)
-        return state
+        return self.until(lambda state: state["words"] or state["error"])
 
 
 def here(path: Path) -> tuple[list[str], str]:

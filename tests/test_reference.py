@@ -10,16 +10,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from cells import random_arrays, run_text
+from cells import random_arrays, run_text, sigma
 
 from gru_sym import catalogue, cell
 
 Arrays = dict[str, np.ndarray]
 tanh = np.tanh
-
-
-def sigma(u: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-u))
 
 
 def hard(u: np.ndarray) -> np.ndarray:

@@ -108,11 +108,7 @@ def _description(argument: str) -> str:
     """What describes the model: the argument, or what stands in the file."""
     if not argument.endswith(".model"):
         return argument
-    try:
-        with Path(argument).open("rb") as file:
-            return _decode(file.read(4 * MAX_TEXT + 1), argument)
-    except OSError as error:
-        raise BadInput(f"{argument} cannot be read: {error.strerror}") from error
+    return _text_of_file(argument)
 
 
 def _model(text: str) -> Model:
@@ -137,12 +133,17 @@ def _read(argument: str) -> Cell:
         except UnknownCell as error:  # which says what the catalogue has
             raise BadInput(str(error)) from error
     try:
-        with Path(argument).open("rb") as file:
-            return Cell(_decode(file.read(4 * MAX_TEXT + 1), argument), argument)
-    except OSError as error:
-        raise BadInput(f"{argument} cannot be read: {error.strerror}") from error
+        return Cell(_text_of_file(argument), argument)
     except CellError as error:
         raise BadInput(f"{argument}, {error.summary}") from error
+
+
+def _text_of_file(name: str) -> str:
+    try:
+        with Path(name).open("rb") as file:
+            return _decode(file.read(4 * MAX_TEXT + 1), name)
+    except OSError as error:
+        raise BadInput(f"{name} cannot be read: {error.strerror}") from error
 
 
 def _standard_input() -> str:

@@ -10,10 +10,18 @@ from gru_sym.codegen.dialects import Library
 from gru_sym.codegen.fusion import Assign, Line, Split, Stack
 from gru_sym.codegen.names import Names
 from gru_sym.codegen.printing import ATOM, PRODUCT, SUM, Printer, Spelled
-from gru_sym.codegen.terms import name, plain_number, reads_only
+from gru_sym.codegen.terms import name, reads_only
 from gru_sym.functions import PAIRWISE
 from gru_sym.language.shapes import Sizes
-from gru_sym.language.syntax import Expression, Extremum, MatrixProduct, Minus, Name, Transpose
+from gru_sym.language.syntax import (
+    Expression,
+    Extremum,
+    MatrixProduct,
+    Minus,
+    Name,
+    Transpose,
+    plain_number,
+)
 
 IN_BLOCKS = "in_blocks"
 """The function of the module that multiplies with a kernel of blocks."""

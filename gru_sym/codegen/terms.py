@@ -30,6 +30,7 @@ from gru_sym.language.syntax import (
     Times,
     Transpose,
     names,
+    plain_number,
 )
 from gru_sym.language.unification import Size
 
@@ -77,16 +78,6 @@ def extremum(function: str, parts: Iterable[Expression]) -> Expression:
     """The larger or smaller of two; a number stands behind an array."""
     ordered = sorted(parts, key=lambda part: plain_number(part) is not None)
     return Extremum(function, tuple(ordered), NOWHERE)
-
-
-def plain_number(expression: Expression) -> Fraction | None:
-    """The value of a number, with or without a sign; None for anything else."""
-    match expression:
-        case Number(value=value):
-            return value
-        case Minus(operand=Number(value=value)):
-            return -value
-    return None
 
 
 def rebuild(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:

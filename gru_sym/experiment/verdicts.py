@@ -8,7 +8,6 @@ proof that two cells are alike.
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -16,7 +15,8 @@ from typing import NamedTuple
 from gru_sym.experiment.capacity import CELLS as KEEPERS
 from gru_sym.experiment.comparing import CELLS
 from gru_sym.experiment.doubling import LAYERS
-from gru_sym.records import LEVEL, Record, Row
+from gru_sym.intervals import sign_test
+from gru_sym.records import Record, Row
 from gru_sym.render import Table
 
 LSTM, GRU, MERGED = "lstm.textbook", "gru.pytorch", "gru.merged"
@@ -49,17 +49,9 @@ def interval(values: Sequence[float], comparisons: int = 1) -> Interval:
     >>> interval([3, 1, 2, 4, 6, 5], comparisons=2).lower
     -inf
 
-    It reaches from the k-th smallest value to the k-th largest. Whatever the distribution, it
-    misses the true median with a chance of at most 2 P(B < k), where B counts the heads in as many
-    tosses. k is the largest for which `comparisons` times that is at most 5 per cent (Bonferroni);
-    with too few values there is none, and the interval has no ends.
+    All intervals of so many comparisons together miss with a chance of at most 5 per cent.
     """
-    ordered, below, k = sorted(values), 0, 0
-    allowed = (1 - LEVEL) * 2 ** len(ordered) / (2 * comparisons)
-    while (below := below + math.comb(len(ordered), k)) <= allowed:
-        k += 1
-    lower, upper = (ordered[k - 1], ordered[-k]) if k else (-math.inf, math.inf)
-    return Interval(statistics.median(ordered), lower, upper)
+    return Interval(statistics.median(values), *sign_test(values, comparisons))
 
 
 # Cells at equal budgets

@@ -126,8 +126,3 @@ def missing(record: Record, whole: Whole = FULL) -> dict[str, str]:
         if done < len(own):
             found[task] = f"{done} of {len(own)}"
     return found
-
-
-def results(record: Record) -> list[Row]:
-    """What a record says beside its date and its times."""
-    return [row for row in record.rows if row["table"] != "work"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from html import escape
 
 from gru_sym.explanation.contents import distinct
 from gru_sym.explanation.explained import NO_LAYER, Explanation
 from gru_sym.explanation.explained_layer import BY_SHAPES, ExplainedLayer
-from gru_sym.render import Table, spelled
+from gru_sym.render import Table, spelled, table_html
 
 
 def as_html(explanation: Explanation) -> str:
@@ -59,17 +59,13 @@ def _paragraph(text: str) -> str:
 
 
 def _table(table: Table) -> str:
-    head = f"<table><thead>{_row('th', table.headers)}</thead><tbody>"
-    lines = [head, *(_row("td", row) for row in table.rows), "</tbody></table>"]
-    return "\n".join(['<div class="gru-explained-wide">', *lines, "</div>"])
-
-
-def _row(tag: str, entries: Sequence[object]) -> str:
-    return f"<tr>{''.join(f'<{tag}>{escape(_entry(e))}</{tag}>' for e in entries)}</tr>"
+    rows = (map(_entry, row) for row in table.rows)
+    inside = table_html(map(escape, table.headers), rows)
+    return f'<div class="gru-explained-wide">\n{inside}\n</div>'
 
 
 def _entry(entry: object) -> str:
     """A shape as 2 × 3; all else as it is."""
     if isinstance(entry, tuple):
         return " × ".join(map(str, entry)) or "scalar"
-    return str(entry)
+    return escape(str(entry))

@@ -170,6 +170,16 @@ def names(expression: Expression) -> Iterator[Name]:
         yield from names(child)
 
 
+def plain_number(expression: Expression) -> Fraction | None:
+    """The value of a number, with or without a sign; None for anything else."""
+    match expression:
+        case Number(value=value):
+            return value
+        case Minus(operand=Number(value=value)):
+            return -value
+    return None
+
+
 def divisor(factor: Expression) -> Expression | None:
     """What a factor of a product divides by; None if it multiplies."""
     match factor:

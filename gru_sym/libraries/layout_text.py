@@ -38,7 +38,7 @@ from typing import NoReturn
 from gru_sym.functions import FUNCTIONS
 from gru_sym.language.errors import CellError
 from gru_sym.language.parser import parse
-from gru_sym.language.syntax import Expression, Minus, Name, Number, Plus, Times
+from gru_sym.language.syntax import Expression, Minus, Name, Number, Plus, Times, plain_number
 
 COLUMNS = re.compile(r"\s{2,}")
 TENSOR = re.compile(r"([^\s=(]+?)(\[direction\])?\s*=(.*)")
@@ -327,13 +327,9 @@ class Reader:
 
     def _constants(self, terms: list[Expression], text: str) -> Iterator[Fraction]:
         for term in terms:
-            match term:
-                case Number(value=value):
-                    yield value
-                case Minus(operand=Number(value=value)):
-                    yield -value
-                case _:
-                    self.fail(f"{text!r} cannot be stored: {BLOCK}")
+            if (value := plain_number(term)) is None:
+                self.fail(f"{text!r} cannot be stored: {BLOCK}")
+            yield value
 
     def _finish(self) -> None:
         """Give the lines to the forms above them."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from html import escape
 
+from gru_sym.render import table_html
+
 INLINE = re.compile(r"\$(?P<tex>[^$]+)\$|`(?P<code>[^`]+)`|\*\*(?P<bold>[^*]+)\*\*")
 COLUMNS = re.compile(r"(?<!\\)\|")
 
@@ -25,14 +27,13 @@ def as_html(text: str) -> str:
 def _block(block: str) -> str:
     if not block.startswith("|"):
         return f"<p>{_inline(block)}</p>"
-    head, _, *rows = block.splitlines()
-    table = f"<table><thead>{_row('th', head)}</thead><tbody>"
-    return "\n".join([table, *(_row("td", row) for row in rows), "</tbody></table>"])
+    head, _, *rows = map(_entries, block.splitlines())
+    return table_html(head, rows)
 
 
-def _row(tag: str, line: str) -> str:
-    entries = [entry.strip().replace(r"\|", "|") for entry in COLUMNS.split(line.strip(" |"))]
-    return f"<tr>{''.join(f'<{tag}>{_inline(entry)}</{tag}>' for entry in entries)}</tr>"
+def _entries(line: str) -> list[str]:
+    entries = (entry.strip().replace(r"\|", "|") for entry in COLUMNS.split(line.strip(" |")))
+    return [_inline(entry) for entry in entries]
 
 
 def _inline(text: str) -> str:
