@@ -21,6 +21,7 @@ import sympy
 
 import gru_sym
 from gru_sym.records import Record
+from gru_sym.writing import whole_file
 
 
 def provenance(device: str, dry: bool = False, commit: str | None = None) -> Record:
@@ -93,12 +94,8 @@ def write(path: str | Path, record: Record) -> None:
     text = json.dumps(asdict(record), allow_nan=False, ensure_ascii=False, indent=1)
     # Objects that hold no other object go on one line; a string never has a raw line break.
     text = re.sub(r"\{[^{}]*\}", lambda found: re.sub(r"\n\s*", " ", found.group()), text)
-    file = target(path)
-    part = file.with_name(f".{os.getpid()}.part")
     try:
-        part.write_text(f"{text}\n", encoding="utf-8")
-        os.replace(part, file)
+        with whole_file(target(path)) as file:
+            file.write(f"{text}\n".encode())
     except OSError as error:
         raise ValueError(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -6,17 +6,15 @@ Nothing in a file is executed. A file is written beside its place and moved ther
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from gru_sym.explanation import safetensors
 from gru_sym.explanation.contents import FileError
+from gru_sym.writing import whole_file
 
 TYPES = {
     "F64": "<f8",
@@ -73,7 +71,7 @@ def read(path: Path) -> Tensors:
 def write(path: Path, tensors: Tensors, *, replace: bool = False) -> None:
     """Write a file whole or not at all, by the ending of its name.
 
-    >>> import tempfile
+    >>> import os, tempfile
     >>> import numpy as np
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "layer.safetensors")
@@ -85,8 +83,10 @@ def write(path: Path, tensors: Tensors, *, replace: bool = False) -> None:
     """
     writer = check_target(path, replace)
     try:
-        with _beside(path, replace) as file:
+        with whole_file(path) as file:
             writer(file, tensors)
+            if path.exists() and not replace:
+                raise FileError(f"{path} is there already; --force replaces it")
     except OSError as error:
         raise FileError(f"{path} cannot be written: {error.strerror or error}") from error
 
@@ -104,24 +104,6 @@ def check_target(path: Path, replace: bool) -> Callable[[BinaryIO, Tensors], Non
     if path.exists() and not replace:
         raise FileError(f"{path} is there already; --force replaces it")
     return writer
-
-
-@contextmanager
-def _beside(path: Path, replace: bool) -> Iterator[BinaryIO]:
-    """A new file in the same folder, which takes the name when it is whole, or goes."""
-    other = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with other.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists() and not replace:
-            raise FileError(f"{path} is there already; --force replaces it")
-        os.replace(other, path)
-    except BaseException:
-        with suppress(OSError):
-            other.unlink()
-        raise
 
 
 # safetensors
