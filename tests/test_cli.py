@@ -143,6 +143,15 @@ def test_the_count_as_people_write_it(run, words, factored):
         assert json.loads(run("show", *words, "--json")[1])["factored"] == factored
 
 
+def test_without_a_word_it_says_what_it_can_do(run):
+    assert run() == run("--help") and "largest hidden size" in run()[1]
+
+
+def test_list_by_words(run):
+    found = {c["cell"] for c in json.loads(run("list", "--json", "Keras", "GRU")[1])["cells"]}
+    assert "gru.keras" in found and not found & {"lstm.keras", "gru.pytorch"}
+
+
 def test_list_and_show(run):
     listed = run("list")[1]
     assert all(name in listed for name in catalogue)
@@ -201,14 +210,13 @@ BAD = [
     (("effective", "gru.pytorch", "-m", "8"), "gru.pytorch also needs -n SIZE"),
     (("effective", "nope"), "no cell nope"),
     (("effective",), "required: CELL"),
-    ((), "list | show | count"),
     (("frobnicate",), "invalid choice"),
     (("count",), "required: CELL"),
     (("count", "gru.torch"), "did you mean gru.pytorch?"),
     (("effective", "gru.pytorch", "--layers", "0"), "positive whole number"),
-    (("effective", "gru.pytorch", "--steps", "-3"), "unrecognized arguments: --steps -3"),
-    (("list", "--layers", "2"), "unrecognized arguments: --layers 2"),
-    (("show", "gru.pytorch", "-m", "8"), "unrecognized arguments: -m 8"),
+    (("effective", "gru.pytorch", "--steps", "-3"), "effective does not take --steps -3"),
+    (("list", "--layers", "2"), "list does not take --layers"),
+    (("show", "gru.pytorch", "-m", "8"), "show does not take -m 8"),
     (("effective", "h.cell", "--layers", "2"), "h.cell cannot be read"),
     (("effective", "lstm.projected", "-m", "8", "-n", "4", "--layers", "2"), "needs --set p=SIZE"),
     (("count", "no/such.cell"), "cannot be read: No such file"),
@@ -224,7 +232,9 @@ BAD = [
     (("count", "gru.pytorch", "-m", "8", "-n", "4", "--set", "n=4"), "size n is given twice"),
     (("count", "gru.pytorch", "--set", "k"), "write a size as k=4"),
     (("count", "gru.pytorch", "--layers", "0"), "positive whole number"),
-    (("count", "gru.pytorch", "--frob"), "unrecognized arguments"),
+    (("count", "gru.pytorch", "--frob"), "does not take --frob; what it takes is said by"),
+    (("count", "gru.pytorch", "128", "256"), "sizes are given as -m 128 -n 256"),
+    (("list", "gru", "frobnicated"), "no cell of the catalogue is about gru and frobnicated"),
     (("show", "-"), "there is no equation"),
 ]
 

@@ -45,6 +45,18 @@ class Parser(argparse.ArgumentParser):
         """Refuse what was given."""
         raise BadInput(message)
 
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """The words as options; what a command does not take is refused with what it does."""
+        options, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            sizes = any(word.isdecimal() for word in unknown) and hasattr(options, "n")
+            self.error(
+                f"{options.command} does not take {' '.join(unknown)}; "
+                + ("sizes are given as -m 128 -n 256, and " if sizes else "")
+                + f"what it takes is said by {self.prog} {options.command} --help"
+            )
+        return options
+
     def print_help(self, file: object = None) -> NoReturn:
         """Answer with the help."""
         raise HelpAsked(self.format_help().rstrip("\n"))

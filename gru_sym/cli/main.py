@@ -84,7 +84,8 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = MODULE) -> int:
 
 def _answer(arguments: Sequence[str], prog: str) -> tuple[str, int]:
     try:
-        options = _parser(prog).parse_args([_word(argument) for argument in arguments])
+        words = [_word(argument) for argument in arguments]
+        options = _parser(prog).parse_args(words or ["--help"])
         return options.run(options), 0
     except HelpAsked as asked:
         return str(asked), 0
