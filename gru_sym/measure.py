@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -135,17 +133,11 @@ def errors(plan: Plan) -> Iterator[Row]:
         with arithmetic(tf32=bool(tf32)):
             about = {"kind": kind, "arithmetic": name, "computed by": maker(run.both)}
             packed, own = run.both(), code.both()
-        found = cell_names(
-            stored(layer).unpack({key: packed[key] for key, _ in layer.named_parameters()})
-        )
-        found |= {"x": packed["x"], "outputs": packed["outputs"]}
+        weights = {key: packed.pop(key) for key, _ in layer.named_parameters()}
+        found = {**packed, **cell_names(stored(layer).unpack(weights))}
         for what, names in (("outputs", ["outputs"]), ("gradients", [*code.leaves, "x"])):
-            pairs = {
-                "library": (found, exact),
-                "generated": (own, exact),
-                "difference": (own, found),
-            }
-            row = {key: largest_error(*pair, names) for key, pair in pairs.items()}
+            each = {"library": found, "generated": own}
+            row = {key: largest_error(one, exact, names) for key, one in each.items()}
             yield {**about, SIZES: sizes_text(shape), "what": what, **row}
 
 
@@ -155,7 +147,7 @@ def errors(plan: Plan) -> Iterator[Row]:
 def designs(plan: Plan, form: str = "") -> Iterator[Row]:
     """The five cells; `form` is `GRAPHS` for CUDA graphs, without the Python between kernels."""
 
-    def make(_: ExitStack, shape: Shape, work: str) -> dict[str, Function]:
+    def make(shape: Shape, work: str) -> dict[str, Function]:
         return {name: _timed(design(name, shape, plan.device), work, form) for name in DESIGNS}
 
     yield from in_turn(plan, f"designs{form}", make, [FORWARD] if form else [FORWARD, BOTH])
@@ -164,14 +156,14 @@ def designs(plan: Plan, form: str = "") -> Iterator[Row]:
 def layers(plan: Plan, form: str = "") -> Iterator[Row]:
     """The library's layers, and generated code with the same parameters, in such a form."""
 
-    def make(_: ExitStack, shape: Shape, work: str, kind: str) -> dict[str, Function]:
+    def make(kind: str, shape: Shape, work: str) -> dict[str, Function]:
         _, run, code = library(kind, shape, plan.device, torch.float32)
         whole = _timed(run, work)
         return {maker(whole): whole, "generated": _timed(code, work, form)}
 
     for kind in KINDS:
         works = [FORWARD] if form else [FORWARD, BOTH]
-        yield from in_turn(plan, f"{kind}{form}", partial(make, kind=kind), works)
+        yield from in_turn(plan, f"{kind}{form}", partial(make, kind), works)
 
 
 def _timed(run: Run, work: str, form: str = "") -> Function:
@@ -227,9 +219,8 @@ def record(
                 json.dumps(row, allow_nan=False)  # what cannot be written fails here
                 made.rows.append({"table": name.split(" of ")[0], **row})
         except Exception as error:  # whatever it is: the other parts are still worth having
-            progress(traceback.format_exc())
-            told = re.sub(r"(?:/[\w.+-]+){2,}", "...", " ".join(str(error).split()))[:300]
-            made.absent[name] = f"it failed: {type(error).__name__}: {told}"
+            progress(traceback.format_exc())  # and not into the record: it may name a path
+            made.absent[name] = f"it failed: {type(error).__name__}"
         save(made)
         progress(f"{name}: {made.absent.get(name, f'{len(made.rows) - rows} rows')}")
     return made

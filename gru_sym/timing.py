@@ -11,7 +11,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -139,56 +139,50 @@ def arithmetic(*, tf32: bool) -> Iterator[None]:
     (True, True)
     """
     products: Any = torch.backends.cuda.matmul
-    switches = [(torch.backends.cudnn, "allow_tf32"), (products, "allow_tf32")]
-    switches += [(products, f"allow_{t}_reduced_precision_reduction") for t in ("fp16", "bf16")]
+    switches = {(torch.backends.cudnn, "allow_tf32"): tf32, (products, "allow_tf32"): tf32}
+    switches |= {
+        (products, f"allow_{t}_reduced_precision_reduction"): False for t in ("fp16", "bf16")
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # some versions of torch advise other names for TF32
-        before = [getattr(owner, name) for owner, name in switches]
+        before = {switch: getattr(*switch) for switch in switches}
         try:
-            for (owner, name), value in zip(switches, (tf32, tf32, False, False), strict=True):
-                setattr(owner, name, value)
+            for switch, value in switches.items():
+                setattr(*switch, value)
             yield
         finally:
-            for (owner, name), value in zip(switches, before, strict=True):
-                setattr(owner, name, value)
+            for switch, value in before.items():
+                setattr(*switch, value)
 
 
 def take_turns(
-    make: Callable[[ExitStack], Mapping[str, Function]], device: str, blocks: int, rounds: int
+    make: Callable[[], Mapping[str, Function]], device: str, blocks: int, rounds: int
 ) -> dict[str, Blocks]:
     """The times of each function in microseconds, in an order that is drawn anew in each round.
 
-    >>> times = take_turns(lambda _: {"a": lambda: None, "b": lambda: None}, "cpu", 2, 3)
+    >>> times = take_turns(lambda: {"a": lambda: None, "b": lambda: None}, "cpu", 2, 3)
     >>> [[len(block) for block in times[name]] for name in "ab"]
     [[3, 3], [3, 3]]
 
     Where an array lies in memory can matter by some per cent. So each block makes its functions
-    anew, while those before are kept. What `make` opens in the stack is closed at the end.
+    anew, while those before are kept. Before its clock starts each runs twice, and on a GPU for so
+    long that the device's own clock has time to rise.
     """
     times: dict[str, Blocks] = {}
     order, kept = random.Random(2), []  # noqa: S311  # no secret
-    with ExitStack() as stack:
-        for block in range(blocks):
-            kept.append(functions := make(stack))
-            _warm_up(functions, device, 0.05 if block else 0.3)
-            taken: dict[str, list[float]] = {name: [] for name in functions}
-            for _ in range(rounds):
-                for name in order.sample(list(functions), len(functions)):
-                    taken[name].append(round(microseconds(functions[name], device), 2))
-            for name, found in taken.items():
-                times.setdefault(name, []).append(found)
+    for block in range(blocks):
+        kept.append(functions := make())
+        begin, warm, seconds = time.monotonic(), 0, 0.05 if block else 0.3
+        while warm < 2 or (device == "cuda" and time.monotonic() - begin < seconds):
+            for function in functions.values():
+                microseconds(function, device)
+            warm += 1
+        for name in functions:
+            times.setdefault(name, []).append([])
+        for _ in range(rounds):
+            for name in order.sample(list(functions), len(functions)):
+                times[name][-1].append(round(microseconds(functions[name], device), 2))
     return times
-
-
-def _warm_up(functions: Mapping[str, Function], device: str, seconds: float) -> None:
-    """Two rounds, and on a GPU for so long that its clock has time to rise."""
-    begin, rounds = time.monotonic(), 0
-    while rounds < 2 or (device == "cuda" and time.monotonic() - begin < seconds):
-        for function in functions.values():
-            function()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        rounds += 1
 
 
 def microseconds(function: Function, device: str) -> float:
@@ -235,10 +229,10 @@ def captured(function: Callable[[], Tensor]) -> Function:
 
 
 def in_turn(plan: Plan, of: str, make: Any, works: Iterable[str]) -> Iterator[Row]:
-    """Rows of times: `make(stack, shape=..., work=...)` gives what is timed, by its name."""
+    """Rows of times: `make(shape, work)` gives what is timed, by its name."""
     for work, shape in itertools.product(works, plan.timed):
         with arithmetic(tf32=False):
-            opened = partial(make, shape=shape, work=work)
+            opened = partial(make, shape, work)
             found = take_turns(opened, plan.device, plan.blocks, plan.rounds)
         about = {"of": of, "work": work, SIZES: sizes_text(shape)}
         yield from ({**about, "name": name, "times_us": times} for name, times in found.items())

@@ -50,7 +50,7 @@ def test_an_error_of_the_generated_code_would_be_seen(monkeypatch):
     code = generate(type(cell("gru.pytorch"))(wrong), "torch")
     monkeypatch.setattr(timing, "generate", lambda of, library: code)
     row = next(measure.errors(PLAN))
-    assert row["arithmetic"] == "float64" and row["difference"] > 1e-2
+    assert row["arithmetic"] == "float64" and row["library"] > 1e-2
 
 
 def test_a_part_that_fails_loses_no_other(monkeypatch, tmp_path, capsys):
@@ -66,9 +66,9 @@ def test_a_part_that_fails_loses_no_other(monkeypatch, tmp_path, capsys):
     path = tmp_path / "a.json"
     assert main(["gpu", "--record", str(path), "--device", "cpu", "--dry"]) == 1
     record, said = read(path), capsys.readouterr()
-    why = "it failed: RuntimeError: cannot open ..., the cable is out"
-    assert record.absent["broken"] == why and f"broken: {why}" in said.out
-    assert "Out of range float" in record.absent["no number"] and "Traceback" in said.err
+    assert record.absent["broken"] == "it failed: RuntimeError"  # and no path of this machine
+    assert "broken: it failed: RuntimeError" in said.out and "the cable is out" in said.err
+    assert record.absent["no number"] == "it failed: ValueError"
     assert record.table("broken") == [{"table": "broken", "value": 1}]
     assert len(record.table("counts")) == 52
 
@@ -126,16 +126,15 @@ def test_the_commit_is_gits_and_no_other(monkeypatch):
 
 
 def test_functions_are_timed_in_turn_and_every_block_in_memory_of_its_own():
-    called, places, open_ = [], set(), []
+    called, places = [], set()
 
-    def make(stack):
+    def make():
         array = torch.zeros(1000)
         places.add(array.data_ptr())
-        open_.append(stack.callback(open_.clear))
         return {name: lambda name=name: (called.append(name), array.sum()) for name in "abc"}
 
     times = take_turns(make, "cpu", blocks=9, rounds=5)
-    assert {len(blocks) for blocks in times.values()} == {9} and len(places) == 9 and not open_
+    assert {len(blocks) for blocks in times.values()} == {9} and len(places) == 9
     turns = ["".join(called[k : k + 3]) for k in range(0, len(called), 3)]
     assert len(turns) == 9 * (2 + 5)  # two rounds to warm up
     assert {"".join(sorted(turn)) for turn in turns} == {"abc"} and len(set(turns)) > 3
@@ -224,16 +223,3 @@ def test_a_graph_computes_what_its_code_does_and_a_failed_capture_leaves_the_str
     with pytest.raises(RuntimeError):
         timing.captured(lambda: torch.ones(2, device="cuda").sum().cpu())
     assert torch.cuda.current_stream() == before
-
-
-@pytest.mark.cuda
-def test_cudnn_overwrites_one_tensor_and_refuses_what_it_could_not_see():
-    x, h = torch.zeros(4, 3, 5, device="cuda"), torch.zeros(3, 7, device="cuda")
-    mode = cudnn.BiasMode.SINGLE_INP
-    with cudnn.CudnnLayer("GRU", mode, (4, 3, 5, 7), torch.float32) as layer:
-        assert layer.forward(x, h) is layer.forward(x, h)
-        for wrong in ((x.double(), h), (x[:3], h), (x, h.cpu()), (x.transpose(0, 1), h)):
-            with pytest.raises(ValueError, match="a tensor is"):
-                layer.forward(*wrong)
-        with pytest.raises(ValueError, match="they must be"):
-            layer.fill({"W_ir": x})

@@ -36,7 +36,6 @@ MISLEADING = {
     "the library's error": ("errors", {"arithmetic": "float32"}, "library", 1e-5),
     "the code's error": ("errors", {"arithmetic": "bfloat16"}, "generated", 0.9),
     "an error that is no number": ("errors", {}, "generated", math.nan),
-    "a difference in float64": ("errors", {"arithmetic": "float64"}, "difference", 2e-12),
     "biases of cuDNN": ("mode counts", {"mode": "SINGLE_INP"}, "biases", 42),
     "numbers of cuDNN": ("mode counts", {"mode": "NONE"}, "count", 294),
     "results of cuDNN": ("mode results", {"mode": "SINGLE_REC"}, "error", 1e-3),
