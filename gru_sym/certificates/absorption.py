@@ -15,7 +15,7 @@ from fractions import Fraction
 
 from gru_sym.certificates.sites import HOLE, Site, constant_functions, constant_site
 from gru_sym.language.shapes import Sizes
-from gru_sym.normal.form import Linear, Substitution, power, substitute, substitute_term
+from gru_sym.normal.form import Linear, Substitution, substitute, substitute_term
 from gru_sym.normal.polynomials import (
     ONE,
     Function,
@@ -54,17 +54,17 @@ class Pivot:
         """What the pivot becomes, so that its coefficient stays, once others are put in."""
         if self.beside:
             before = Polynomial.of(self.beside | {(Symbol(self.parameter), 1)})
-            return before * power(substitute_term(self.beside, put), -1)
+            return before * substitute_term(self.beside, put) ** -1
         row = substitute_term(self.row, put)
         column = substitute_term(self.column, put)
         assert self.site.coefficient is not None
         before = self.site.coefficient
 
         def solved(data: Polynomial) -> Polynomial:
-            inside = power(column, -1) * data
+            inside = column**-1 * data
             old = substitute(before, {HOLE.name: inside})
             new = substitute(self.rest, {**put, HOLE.name: inside})
-            return ((old - new) * power(row, -1)).scaled(1 / self.number)
+            return ((old - new) * row**-1).scaled(1 / self.number)
 
         return solved if self.matrix else solved(Polynomial.number(1))
 

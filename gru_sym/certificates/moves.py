@@ -16,7 +16,7 @@ from gru_sym.certificates.system import Entry
 from gru_sym.language.shapes import Sizes
 from gru_sym.language.unification import Size
 from gru_sym.normal.application import POSITIVE
-from gru_sym.normal.form import Linear, Substitution, power
+from gru_sym.normal.form import Linear, Substitution
 from gru_sym.normal.polynomials import INVERSE, TRANSPOSED, Polynomial, matrix_product
 from gru_sym.normal.prime_field import residue
 
@@ -195,8 +195,8 @@ class ScalingFamily(Family):
         symbol = Polynomial.symbol(name, name in self.elimination.sizes.scalars)
         columns = self.elimination.sizes.shapes[name][1]
         if WHOLE in powers or columns == 1:
-            return symbol * power(t, powers.get(WHOLE, 0) or powers.get(ROWS, 0))
-        rows, behind = power(t, powers.get(ROWS, 0)), power(t, powers.get(COLUMNS, 0))
+            return symbol * t ** (powers.get(WHOLE, 0) or powers.get(ROWS, 0))
+        rows, behind = t ** powers.get(ROWS, 0), t ** powers.get(COLUMNS, 0)
         row = self.elimination.sizes.shapes[name][0] == 1
         return lambda data: rows * matrix_product(symbol, behind * data, columns, row)
 

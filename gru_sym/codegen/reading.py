@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gru_sym.cells import Cell
-from gru_sym.language.syntax import Apply, Expression, children, divisor
+from gru_sym.language.syntax import Apply, Expression, divisor, walk
 
 
 def output_first(cell: Cell) -> tuple[str, ...]:
@@ -31,14 +31,6 @@ def equation_lines(cell: Cell) -> list[str]:
 
 def functions_in(expressions: Iterable[Expression]) -> list[str]:
     """The functions that are called, in order of appearance."""
-    found: dict[str, None] = {}
-
-    def visit(expression: Expression) -> None:
-        if isinstance(expression, Apply) and divisor(expression) is None:
-            found.setdefault(expression.function)
-        for child in children(expression):
-            visit(child)
-
-    for expression in expressions:
-        visit(expression)
-    return list(found)
+    parts = (part for expression in expressions for part in walk(expression))
+    called = (p.function for p in parts if isinstance(p, Apply) and divisor(p) is None)
+    return list(dict.fromkeys(called))

@@ -30,8 +30,8 @@ from gru_sym.language.syntax import (
     Plus,
     Times,
     Transpose,
-    children,
     names,
+    walk,
 )
 
 
@@ -215,4 +215,4 @@ class _Scheduler:
 
 
 def _products(expression: Expression) -> int:
-    return isinstance(expression, MatrixProduct) + sum(map(_products, children(expression)))
+    return sum(isinstance(part, MatrixProduct) for part in walk(expression))

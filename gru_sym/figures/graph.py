@@ -150,8 +150,6 @@ class _Reader:
                 return self._operation(expression, "÷", gate, (above, under))
             case Extremum(function=function, parts=parts):
                 return self._operation(expression, function, gate, parts)
-            case Extremum(function=function, parts=parts):
-                return self._operation(expression, function, gate, parts)
             case Plus(terms=(Number(value=number), Minus(operand=operand))):  # 1 - z is one step
                 return self._operation(expression, f"{number} −", gate, (operand,))
         sign = SIGNS.get(type(expression)) or type(expression).__name__.lower()

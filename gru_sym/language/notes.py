@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gru_sym.language.scope import Program
 from gru_sym.language.shapes import Sizes
-from gru_sym.language.syntax import INPUT, Expression, MatrixProduct, Name, children
+from gru_sym.language.syntax import INPUT, MatrixProduct, Name, walk
 
 
 def notes(program: Program, sizes: Sizes) -> tuple[str, ...]:
@@ -21,17 +21,11 @@ def notes(program: Program, sizes: Sizes) -> tuple[str, ...]:
     read = {name.name for _, name in program.occurrences()}
     if not read.isdisjoint(program.inputs):
         return ()
-    multiplied = {name for e in program.equations for name in _multiplied(e.expression)}
+    products = (p for e in program.equations for p in walk(e.expression))
+    multiplied = {p.right.name for p in products
+                  if isinstance(p, MatrixProduct) and isinstance(p.right, Name)}  # fmt: skip
     taken = [p for p in program.parameters if p in multiplied and sizes.shapes[p][1] == 1]
     if not taken:
         return (f"{INPUT} never occurs, so this cell has no input",)
     were = "was taken for a parameter" if len(taken) == 1 else "were taken for parameters"
     return (f"{INPUT} never occurs, so this cell has no input; {' and '.join(taken)} {were}",)
-
-
-def _multiplied(expression: Expression) -> set[str]:
-    """The names that stand by themselves on the right of `@`."""
-    found = {name for part in children(expression) for name in _multiplied(part)}
-    if isinstance(expression, MatrixProduct) and isinstance(expression.right, Name):
-        found.add(expression.right.name)
-    return found

@@ -18,11 +18,10 @@ from gru_sym.language.syntax import (
     INPUT,
     Declaration,
     Equation,
-    Expression,
     Name,
     Transpose,
-    children,
     names,
+    walk,
 )
 from gru_sym.language.unification import Size
 
@@ -75,14 +74,10 @@ class Program:
     @cached_property
     def transposed(self) -> frozenset[str]:
         """The parameters and constants of which a transpose is taken."""
-        found: set[str] = set()
-        pending = [equation.expression for equation in self.equations]
-        while pending:
-            expression = pending.pop()
-            pending += children(expression)
-            if isinstance(expression, Transpose):
-                found.update(name.name for name in names(expression))
-        return frozenset(found)
+        parts = (part for equation in self.equations for part in walk(equation.expression))
+        return frozenset(
+            n.name for part in parts if isinstance(part, Transpose) for n in names(part)
+        )
 
     @property
     def rigid(self) -> frozenset[str]:
@@ -150,8 +145,7 @@ def read(text: str) -> Program:
     _check_targets(program, targets)
     parameters = _classify(program)
     _check_all_used(program)
-    for equation in equations:
-        _check_transposes(program, equation.expression)
+    _check_transposes(program)
     _check_declarations(program, parameters)
     return replace(program, parameters=parameters)
 
@@ -264,15 +258,13 @@ def _check_all_used(program: Program) -> None:
             program.fail(target.place, f"{target} is computed but never used")
 
 
-def _check_transposes(program: Program, expression: Expression) -> None:
+def _check_transposes(program: Program) -> None:
     """That what is transposed is given once: no data, and nothing that is computed."""
-    if isinstance(expression, Transpose):
-        for name in names(expression):
+    for part in (part for equation in program.equations for part in walk(equation.expression)):
+        for name in names(part) if isinstance(part, Transpose) else ():
             if name.primed or name.name in (*program.data, *program.values):
                 what = "only a parameter or a constant is transposed"
-                program.fail(expression.place, f"{name} is another one at each step; {what}")
-    for child in children(expression):
-        _check_transposes(program, child)
+                program.fail(part.place, f"{name} is another one at each step; {what}")
 
 
 def _check_declarations(program: Program, parameters: tuple[str, ...]) -> None:

@@ -162,12 +162,18 @@ def children(expression: Expression) -> tuple[Expression, ...]:
             return ()
 
 
+def walk(expression: Expression) -> Iterator[Expression]:
+    """An expression and all its parts, each before its own, left to right."""
+    pending = [expression]
+    while pending:
+        part = pending.pop()
+        yield part
+        pending.extend(reversed(children(part)))
+
+
 def names(expression: Expression) -> Iterator[Name]:
     """Every occurrence of a name, left to right."""
-    if isinstance(expression, Name):
-        yield expression
-    for child in children(expression):
-        yield from names(child)
+    return (part for part in walk(expression) if isinstance(part, Name))
 
 
 def plain_number(expression: Expression) -> Fraction | None:
@@ -199,9 +205,8 @@ def through_relu(extremum: Extremum) -> Expression:
 
 def applies_function(expression: Expression) -> bool:
     """Whether a function is applied anywhere, other than arithmetic on the way to one."""
-    match expression:
-        case Apply(function=function) if not FUNCTIONS[function].on_the_way:
-            return True
-        case Extremum():
-            return True
-    return any(map(applies_function, children(expression)))
+    return any(
+        isinstance(part, Extremum)
+        or (isinstance(part, Apply) and not FUNCTIONS[part.function].on_the_way)
+        for part in walk(expression)
+    )

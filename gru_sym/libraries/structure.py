@@ -17,8 +17,8 @@ from gru_sym.language.syntax import (
     Plus,
     Times,
     applies_function,
-    children,
     names,
+    walk,
 )
 from gru_sym.libraries.layout_text import Form
 from gru_sym.proved import read_back
@@ -163,13 +163,9 @@ def _has_recurrence(expression: Expression, cell: Cell) -> bool:
 
 
 def _resets(cell: Cell) -> Iterator[tuple[str, str]]:
-    for equation in cell.program.equations:
-        pending = [equation.expression]
-        while pending:
-            part = pending.pop()
-            if found := _reset_in(part, cell):
-                yield found
-            pending.extend(children(part))
+    for part in (part for e in cell.program.equations for part in walk(e.expression)):
+        if found := _reset_in(part, cell):
+            yield found
 
 
 def _update(cell: Cell) -> tuple[str, str]:

@@ -76,13 +76,8 @@ def substitute_term(term: Term, put: Substitution) -> Polynomial:
                 whole = substitute(argument, put).scaled(Fraction(exponent))
                 result = result * apply("exp", whole)
             case _:
-                result = result * power(_substitute_factor(factor, put), exponent)
+                result = result * _substitute_factor(factor, put) ** exponent
     return result
-
-
-def power(base: Polynomial, exponent: int) -> Polynomial:
-    """A power; a negative one only of a single term."""
-    return base**exponent
 
 
 def _substitute_factor(factor: Factor, put: Substitution) -> Polynomial:

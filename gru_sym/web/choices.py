@@ -9,11 +9,11 @@ from functools import cached_property
 import sympy as sp
 
 from gru_sym.cells import Cell
-from gru_sym.language.syntax import Expression, MatrixProduct, Name, Times, children
 from gru_sym.layers import Layer
 from gru_sym.libraries.layout import Layout, libraries
 from gru_sym.libraries.layout_text import Form, Option, SizeOf
 from gru_sym.libraries.stored import StoredLayer, stored_layer
+from gru_sym.libraries.structure import reset_side
 from gru_sym.lookup import catalogue
 
 EQUATIONS = "equations"
@@ -80,7 +80,7 @@ class Choice:
     @property
     def reset(self) -> str:
         """Whether the reset gate of a GRU acts before the recurrent product or after it."""
-        return (_reset(self.cell) or "") if self.family == "GRU" else ""
+        return reset_side(self.cell) if self.family == "GRU" else ""
 
     @cached_property
     def size_options(self) -> dict[str, str]:
@@ -155,41 +155,3 @@ def _of_equations(cell: Cell) -> Choice:
 
 def _assignment(option: tuple[str, Option]) -> str:
     return f"{option[0]}={option[1]!r}"
-
-
-def _reset(cell: Cell) -> str | None:
-    """Where the reset gate stands: None if a state is nowhere multiplied by a kernel and a gate.
-
-    Before: a kernel multiplies an elementwise product with the state in it, `U @ (r * h)`.
-    After: such a product has a kernel's product as a factor, `r * (U @ h + b)`.
-    """
-    defined = cell.program.equation_of
-
-    def written_out(expression: Expression) -> Expression:
-        if not isinstance(expression, Name) or expression.primed:
-            return expression
-        value = expression.name in defined and expression.name not in cell.states
-        return defined[expression.name].expression if value else expression
-
-    def walk(expression: Expression) -> Iterator[str]:
-        match expression:
-            case MatrixProduct(right=right) if isinstance(written_out(right), Times):
-                yield "before"
-            case Times(factors=factors) if any(_multiplies(f) for f in factors):
-                yield "after"
-        for child in children(expression):
-            yield from walk(child)
-
-    places = {place for e in cell.program.equations for place in walk(e.expression)}
-    return "before" if "before" in places else "after" if "after" in places else None
-
-
-def _multiplies(expression: Expression) -> bool:
-    """Whether a kernel multiplies something here, outside of any function."""
-    match expression:
-        case MatrixProduct():
-            return True
-        case Name() | Times():
-            return False
-        case _:
-            return any(map(_multiplies, children(expression)))
