@@ -12,6 +12,7 @@ import pytest
 from cells import FREE, NUMPY, random_arrays
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from test_functions import DEFINITIONS
 
 from gru_sym import Cell
 from gru_sym.equivalence import Proof, Refutation, Undecided, equivalent
@@ -266,22 +267,6 @@ def test_a_combination_is_found_exactly_if_there_is_one(rows, target):
 
 # Values in intervals
 
-MPMATH = {
-    "sigmoid": lambda u: 1 / (1 + mpmath.exp(-u)),
-    "tanh": mpmath.tanh,
-    "relu": lambda u: max(u, mpmath.mpf(0)),
-    "exp": mpmath.exp,
-    "softplus": lambda u: mpmath.log1p(mpmath.exp(u)),
-    "silu": lambda u: u / (1 + mpmath.exp(-u)),
-    "hard_sigmoid": lambda u: min(max(u / 6 + mpmath.mpf(1) / 2, mpmath.mpf(0)), mpmath.mpf(1)),
-    "identity": lambda u: u,
-    "sqrt": mpmath.sqrt,
-    "abs": lambda u: max(u, -u),
-    "sin": mpmath.sin,
-    "cos": mpmath.cos,
-    "reciprocal": lambda u: mpmath.mpf(1) / u,
-}
-
 
 def interval(expression: str, at: Fraction):
     """The interval of an expression in b, at a number."""
@@ -301,7 +286,7 @@ def test_an_interval_holds_the_value_and_is_narrow(name, at):
             continue
         ball = interval(f"{name}({inner})", at)
         with mpmath.workdps(DIGITS + 60):
-            truth = MPMATH[name](outer(mpmath.mpf(at.numerator) / at.denominator))
+            truth = DEFINITIONS[name](outer(mpmath.mpf(at.numerator) / at.denominator))
             low, high = (mpmath.mpf(end._mpi_[0]) for end in (ball.a, ball.b))
             assert low <= truth <= high
             # 800 is the largest argument; far left of 0 these are digits after the point.

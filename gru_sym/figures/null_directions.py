@@ -6,12 +6,13 @@ from typing import Any
 
 from gru_sym.cells import Cell
 from gru_sym.certificates.finding import redundancy
+from gru_sym.figures.flow import COLOURS
 from gru_sym.figures.svg import framed, label
 from gru_sym.latex import LatexWriter
 from gru_sym.render import Drawing
 from gru_sym.roles import BIAS
 
-UP, DOWN = "#0072b2", "#d55e00"
+*_, DOWN, UP = COLOURS
 WIDE, HIGH, HEAD = 28, 26, 34
 MIDDLE = 'text-anchor="middle" font-size="15"'
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
+from gru_sym.figures.flow import COLOURS
 from gru_sym.web.node import NoNode
 from gru_sym.web.page import STATIC, calculator_html, script
 
@@ -44,7 +44,9 @@ def _generate(app: Sphinx) -> None:
     except NoNode as error:
         raise ExtensionError(str(error)) from error
     (static / SCRIPT).write_text(script(), encoding="utf-8")
-    shutil.copyfile(STATIC / "calculator.css", static / STYLE)
+    gates = (f".gru-gate-{k} {{ --gru-gate: {colour}; }}\n" for k, colour in enumerate(COLOURS))
+    style = (STATIC / "calculator.css").read_text(encoding="utf-8")
+    (static / STYLE).write_text("".join([style, *gates]), encoding="utf-8")
 
 
 def _load(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
