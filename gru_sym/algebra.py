@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 import sympy as sp
@@ -101,7 +100,7 @@ class Algebra:
         """One expression of the cell."""
         match expression:
             case Number(value=value):
-                return _rational(value)
+                return sp.Rational(value)
             case Name(name=name, primed=primed):
                 return self.symbol(name, primed)
             case Transpose(operand=operand):
@@ -137,7 +136,3 @@ class Algebra:
         converted = [self.expression(part) for part in parts]
         matrices = [part for part in converted if isinstance(part, sp.MatrixExpr)]
         return [part for part in converted if not isinstance(part, sp.MatrixExpr)], matrices
-
-
-def _rational(value: Fraction) -> sp.Rational:
-    return sp.Rational(value.numerator, value.denominator)

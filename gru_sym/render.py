@@ -248,12 +248,6 @@ def breakdown_table(cell: Cell, by: str = "role", **sizes: SizeValue) -> Table:
     return Table((by, "count"), [*rows, ("total", cell.count(**sizes))])
 
 
-def count_table(cells: Iterable[Cell]) -> Table:
-    """The count of several cells, with weights and biases apart."""
-    rows = [(c.name, c.weights(), sp.sympify(c.biases()), c.count()) for c in cells]
-    return Table(("cell", "weights", "biases", "all parameters"), rows)
-
-
 def equation_table(cells: Iterable[Cell], gate: str | Sequence[str]) -> Table:
     """The equation of one gate, by its name (or one of several), in several cells."""
     names = (gate,) if isinstance(gate, str) else tuple(gate)

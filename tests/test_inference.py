@@ -14,33 +14,32 @@ from gru_sym.language.scope import read
 SIZES = {"m": 3, "n": 5, "p": 2}
 
 
-def shapes(text: str) -> dict[str, tuple[object, object]]:
-    return infer(read(text)).shapes
+SHAPES = {
+    "as wide as its operand and as tall as its sum": (
+        "h' = tanh(W @ x + U @ h + b)", {"W": ("n", "m"), "U": ("n", "n"), "b": ("n", 1)}),
+    "what nothing fixes has a size of its own": (
+        "h' = tanh(A @ (B @ x) + C @ (D @ h))",
+        {"A": ("n", "k"), "B": ("k", "m"), "C": ("n", "k2"), "D": ("k2", "n")}),
+    "a declared size names a free one": (
+        "u: rank\nu = B @ x\nh' = tanh(A @ u + U @ h)", {"A": ("n", "rank"), "B": ("rank", "m")}),
+    "a projected state": (
+        "h: p\nc: n\nc' = tanh(W @ x + U @ h + c)\nh' = P @ c'",
+        {"U": ("n", "p"), "P": ("p", "n")}),
+    "an attention score is a declared scalar": (
+        "s: 1\ns = sigmoid(v @ h)\nh' = s * h + W @ x", {"v": (1, "n")}),
+    "several matrices in a row": ("h' = A @ B @ x", {"B": ("k", "m")}),
+    "a whole number is a size": ("h: 4\nh' = tanh(W @ x + U @ h)", {"U": (4, 4)}),
+}  # fmt: skip
 
 
-def test_a_kernel_is_as_wide_as_its_operand_and_as_tall_as_its_sum():
-    found = shapes("h' = tanh(W @ x + U @ h + b)")
-    assert found["W"] == ("n", "m") and found["U"] == ("n", "n") and found["b"] == ("n", 1)
-
-
-def test_what_nothing_fixes_gets_a_size_of_its_own():
-    sizes = infer(read("h' = tanh(A @ (B @ x) + C @ (D @ h))"))
-    assert sizes.shapes["A"] == ("n", "k") and sizes.shapes["B"] == ("k", "m")
-    assert sizes.shapes["C"] == ("n", "k2") and sizes.free == ("k", "k2")
-
-
-def test_a_declared_size_names_a_free_one():
-    found = shapes("u: rank\nu = B @ x\nh' = tanh(A @ u + U @ h)")
-    assert found["A"] == ("n", "rank") and found["B"] == ("rank", "m")
+@pytest.mark.parametrize(("text", "expected"), SHAPES.values(), ids=SHAPES)
+def test_shapes_follow_from_the_equations(text, expected):
+    found = infer(read(text)).shapes
+    assert {name: found[name] for name in expected} == expected
 
 
 def test_a_declared_k_is_not_taken_again():
     assert infer(read("c: k\nc' = tanh(W @ x + U @ c)\nh' = A @ (B @ c')")).free == ("k2",)
-
-
-def test_a_projected_state():
-    found = shapes("h: p\nc: n\nc' = tanh(W @ x + U @ h + c)\nh' = P @ c'")
-    assert found["U"] == ("n", "p") and found["P"] == ("p", "n")
 
 
 def test_a_scalar_spreads_over_vectors():
@@ -65,19 +64,6 @@ def test_what_is_inferred_to_be_one_number_is_a_scalar(text, scalars):
 def test_an_inferred_scalar_is_not_named_as_a_size():
     with pytest.raises(CellError, match="n is the name of a size"):
         Cell("z = w @ x + n\nh' = z * h\nz: 1")
-
-
-def test_an_attention_score_is_a_declared_scalar():
-    found = shapes("s: 1\ns = sigmoid(v @ h)\nh' = s * h + W @ x")
-    assert found["v"] == (1, "n")
-
-
-def test_several_matrices_in_a_row():
-    assert shapes("h' = A @ B @ x")["B"] == ("k", "m")
-
-
-def test_a_whole_number_is_a_size():
-    assert shapes("h: 4\nh' = tanh(W @ x + U @ h)")["U"] == (4, 4)
 
 
 CLASHES = [

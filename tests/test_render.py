@@ -17,7 +17,6 @@ from gru_sym.render import (
     Table,
     breakdown_table,
     cell_text,
-    count_table,
     equation_table,
     factored,
     parameter_table,
@@ -55,11 +54,6 @@ def test_the_last_row_of_a_breakdown_is_the_sum():
         *rows, total = breakdown_table(gru, "gate", **sizes).rows
         assert sp.expand(sum(row[-1] for row in rows) - gru.count(**sizes)) == 0
         assert total == ("total", gru.count(**sizes))
-
-
-def test_counts_stand_beside_their_cells():
-    (row,) = count_table([cell("rnn.pytorch")]).rows
-    assert row[0] == "rnn.pytorch" and row[2] == 2 * n
 
 
 def test_one_equation_of_several_cells():

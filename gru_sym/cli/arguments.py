@@ -23,7 +23,7 @@ LAYER_OPTIONS = (
     "share_directions",
     "share_layers",
 )
-"""What `add_layers` adds, as attributes."""
+"""What `add_whole` adds, as attributes."""
 
 
 class BadInput(Exception):
@@ -89,18 +89,20 @@ def add_cell(command: Parser, what: str = CELL_HELP) -> None:
     command.add_argument("cell", metavar="CELL", help=what)
 
 
-def add_sizes(command: Parser) -> None:
-    """The sizes of a cell; `cells.sizes_given` reads them."""
+def add_whole(
+    command: Parser, what: str = MODEL_HELP, layers: str = "number of stacked layers"
+) -> None:
+    """A cell in its layers, or a model: what it is, its sizes, how it is stacked; and `--json`.
+
+    `cells.read_whole` and `cells.sizes_given` read them.
+    """
+    add_cell(command, what)
     command.add_argument("-m", action=Once, type=positive, metavar="INPUT", help="input size")
     command.add_argument("-n", action=Once, type=positive, metavar="HIDDEN", help="hidden size")
     command.add_argument(
         "--set", type=assignment, action="append", default=[], metavar="k=4", help="any other size"
     )
-
-
-def add_layers(command: Parser, what: str) -> None:
-    """How the cell is stacked."""
-    command.add_argument("--layers", action=Once, type=positive, metavar="L", help=what)
+    command.add_argument("--layers", action=Once, type=positive, metavar="L", help=layers)
     command.add_argument("--bidirectional", action="store_true", help="both directions")
     command.add_argument(
         "--merge",
@@ -116,17 +118,15 @@ def add_layers(command: Parser, what: str) -> None:
         command.add_argument(
             f"--share-{shared}", action="store_true", help=f"one set of parameters for all {shared}"
         )
-
-
-def add_widths(command: Parser) -> None:
-    """A stack of layers of several widths."""
-    command.add_argument(
-        "--widths",
-        action=Once,
-        nargs="+",
-        metavar="n",
-        help="the hidden size of each layer, in place of -n and --layers",
-    )
+    if what == MODEL_HELP:
+        command.add_argument(
+            "--widths",
+            action=Once,
+            nargs="+",
+            metavar="n",
+            help="the hidden size of each layer, in place of -n and --layers",
+        )
+    add_json(command)
 
 
 def add_json(command: Parser) -> None:

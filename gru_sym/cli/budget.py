@@ -6,18 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from gru_sym.cli.arguments import (
-    MODEL_HELP,
-    BadInput,
-    Commands,
-    Once,
-    add_cell,
-    add_json,
-    add_layers,
-    add_sizes,
-    add_widths,
-    number,
-)
+from gru_sym.cli.arguments import BadInput, Commands, Once, add_whole, number
 from gru_sym.cli.cells import about, read_whole, some_sizes
 
 if TYPE_CHECKING:
@@ -29,7 +18,7 @@ def add(commands: Commands) -> None:
     command = commands.add_parser(
         "budget", help="the largest hidden size within a number of parameters"
     )
-    add_cell(command, MODEL_HELP)
+    add_whole(command)
     given = command.add_mutually_exclusive_group(required=True)
     given.add_argument(
         "--parameters",
@@ -51,9 +40,6 @@ def add(commands: Commands) -> None:
         metavar="OTHER",
         help="as many as this cell has with the sizes given, in as many layers and directions",
     )
-    add_sizes(command)
-    add_layers(command, "number of stacked layers")
-    add_widths(command)
     command.add_argument(
         "--by",
         action=Once,
@@ -61,7 +47,6 @@ def add(commands: Commands) -> None:
         help="what is counted (stored parameters)",
     )
     command.add_argument("--effective", action="store_true", help="the same as --by effective")
-    add_json(command)
     command.set_defaults(run=run)
 
 

@@ -6,32 +6,18 @@ import argparse
 import json
 from typing import Any
 
-from gru_sym.cli.arguments import (
-    MODEL_HELP,
-    Commands,
-    Once,
-    add_cell,
-    add_json,
-    add_layers,
-    add_sizes,
-    add_widths,
-    positive,
-)
+from gru_sym.cli.arguments import Commands, Once, add_whole, positive
 from gru_sym.cli.cells import about, read_whole, sizes_given
 
 
 def add(commands: Commands) -> None:
     """What the command takes."""
     command = commands.add_parser("cost", help="multiply-adds and memory of a sequence")
-    add_cell(command, MODEL_HELP)
-    add_sizes(command)
+    add_whole(command)
     for name, letter, what in (("--steps", "T", "steps"), ("--batch", "B", "sequences")):
         command.add_argument(
             name, action=Once, type=positive, metavar=letter, help=f"number of {what}"
         )
-    add_layers(command, "number of stacked layers")
-    add_widths(command)
-    add_json(command)
     command.set_defaults(run=run)
 
 

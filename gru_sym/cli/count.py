@@ -9,15 +9,7 @@ from typing import Any
 import sympy as sp
 
 from gru_sym.cells import Cell
-from gru_sym.cli.arguments import (
-    MODEL_HELP,
-    Commands,
-    add_cell,
-    add_json,
-    add_layers,
-    add_sizes,
-    add_widths,
-)
+from gru_sym.cli.arguments import Commands, add_whole
 from gru_sym.cli.cells import about, read_whole, sizes_given
 from gru_sym.layers import MERGES, Layer
 from gru_sym.models.model import Model
@@ -27,11 +19,7 @@ from gru_sym.render import factored, shapes_of
 def add(commands: Commands) -> None:
     """What the command takes."""
     command = commands.add_parser("count", help="the exact number of parameters")
-    add_cell(command, MODEL_HELP)
-    add_sizes(command)
-    add_layers(command, "number of stacked layers")
-    add_widths(command)
-    add_json(command)
+    add_whole(command)
     command.set_defaults(run=run)
 
 

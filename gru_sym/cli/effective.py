@@ -7,15 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from gru_sym.cells import Cell
-from gru_sym.cli.arguments import (
-    BadInput,
-    Commands,
-    Unsound,
-    add_cell,
-    add_json,
-    add_layers,
-    add_sizes,
-)
+from gru_sym.cli.arguments import CELL_HELP, BadInput, Commands, Unsound, add_whole
 from gru_sym.cli.cells import about, read_whole, sizes_given
 from gru_sym.layers import Layer
 from gru_sym.models.model import Model
@@ -29,11 +21,8 @@ def add(commands: Commands) -> None:
     command = commands.add_parser(
         "effective", help="how many of them count, with a proof, and for which sizes"
     )
-    add_cell(command)
-    add_sizes(command)
     what = "a stack of L layers run from zero over a sequence, in place of one step of the cell"
-    add_layers(command, what)
-    add_json(command)
+    add_whole(command, CELL_HELP, what)
     command.set_defaults(run=run)
 
 

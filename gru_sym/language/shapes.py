@@ -87,7 +87,17 @@ class Sizes:
 
     def is_scalar(self, expression: Expression) -> bool:
         """Whether an expression is a number or a scalar, which spreads over vectors."""
-        return _is_scalar(expression, self.scalars)
+        match expression:
+            case Number() | Mean():
+                return True
+            case Name(name=name):
+                return name in self.scalars
+            case Apply(argument=operand) | Minus(operand=operand) | Transpose(operand=operand):
+                return self.is_scalar(operand)
+            case Times(factors=parts) | Plus(terms=parts) | Extremum(parts=parts):
+                return all(map(self.is_scalar, parts))
+            case MatrixProduct():
+                return False
 
     def shape(self, expression: Expression) -> Shape:
         """Rows and columns of an expression."""
@@ -112,17 +122,3 @@ def _share(size: Size, number: Size) -> Size:
     if isinstance(size, int) and isinstance(number, int):
         return size // number
     return 1 if size == number else f"{size}/{number}"
-
-
-def _is_scalar(expression: Expression, scalars: frozenset[str] | set[str]) -> bool:
-    match expression:
-        case Number() | Mean():
-            return True
-        case Name(name=name):
-            return name in scalars
-        case Apply(argument=operand) | Minus(operand=operand) | Transpose(operand=operand):
-            return _is_scalar(operand, scalars)
-        case Times(factors=parts) | Plus(terms=parts) | Extremum(parts=parts):
-            return all(_is_scalar(part, scalars) for part in parts)
-        case MatrixProduct():
-            return False

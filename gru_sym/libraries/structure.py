@@ -194,7 +194,7 @@ def _scalar(expression: Expression) -> sp.Expr:
         case Name(name=name):
             return sp.Symbol(name)
         case Number(value=value):
-            return sp.Rational(value.numerator, value.denominator)
+            return sp.Rational(value)
         case Minus(operand=operand):
             return -_scalar(operand)
         case Plus(terms=terms):
