@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "bench"))
+from bench_pages import PRESET, slowdown  # noqa: E402
+
 ASKS = ("dependencies", "optionalDependencies")
 
 
@@ -40,3 +45,11 @@ def test_a_lock_file_does_not_go_stale_by_itself(folder: str):
     assert "resolved" not in {key for entry in entries for key in entry}  # no registry's address
     for name, wanted in package.get("overrides", {}).items():
         assert by_tag({}, lock) >= {(name, dependency) for dependency in wanted}  # else needless
+
+
+def test_a_slow_machine_is_slowed_down_less():
+    """The values that the calculator's own comments give, and no step between them."""
+    assert [slowdown(index) for index in (1533, 1300, 800, 150, 60)] == [PRESET, 3, 2, 1, 1]
+    assert slowdown(10_000) == PRESET
+    found = [slowdown(index) for index in range(1, 2000)]
+    assert all(0 <= round(b - a, 2) <= 0.01 for a, b in pairwise(found))

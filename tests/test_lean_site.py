@@ -56,6 +56,16 @@ def test_rules_that_no_page_uses_go(packages: Path):
     ]
 
 
+def test_a_stylesheet_is_tight_and_says_the_same():
+    css = """/* a */ :root { --a: 1px; --b: var(--c); --c: url("d;e}/* f */") ; --g: ; --h: 2 }
+    @media (width > 1px) { p > a::after { content: " /* x */ ;  "; width: calc(1px + var(--a)) }}"""
+    assert pages.tight(css, {"--h"}) == (
+        ":root{--a: 1px;--h: 2}"
+        '@media (width > 1px){p > a::after{content: " /* x */ ;  ";width: calc(1px + var(--a))}}'
+    )
+    assert "--c" in pages.tight(css, {"--b"})  # asked for by what is asked for
+
+
 def test_theme_that_writes_otherwise_is_refused():
     with pytest.raises(pages.ThemeChanged, match="does not load"):
         pages.lean("<html><head></head></html>", search=False)

@@ -28,6 +28,7 @@ import gru_sym
 from gru_sym import catalogue
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 
 pytestmark = pytest.mark.site
 
@@ -405,6 +406,8 @@ def inaccessible(browser) -> list[str]:
     if not script.is_file():
         missing("axe-core is not installed: run `make npm`")
     browser.execute_script(script.read_text(encoding="utf-8"))
+    settled = "return !document.querySelector('.pst-scrollable-table-container:not([tabindex])')"
+    WebDriverWait(browser, 20).until(lambda b: b.execute_script(settled))  # scrolling.js is done
     found = browser.execute_async_script(
         "const done = arguments[0];"
         "axe.run({resultTypes: ['violations']}).then(r => done(r.violations));"

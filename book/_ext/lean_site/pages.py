@@ -52,6 +52,14 @@ INLINE = re.compile(
     r".*?</script>\n?"
 )
 IMPORT = re.compile(r"@import[^;]*basic\.css[^;]*;")
+# Comments and space in a stylesheet, needless beside a brace; what is in quotes stays as it is.
+GAP = r"(?:\s|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)"
+KEPT = r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|url\([^"')]*\))"""
+SPACE = re.compile(rf"{KEPT}|{GAP}*([{{}};]){GAP}*|{GAP}+", re.DOTALL)
+PROPERTY = re.compile(r"""(?<=[{;])\s*(--[\w-]+)\s*:(?:[^;{}"']|"[^"]*"|'[^']*')*(?:;|(?=}))""")
+NAMED = re.compile(r"--[\w-]+")
+# The theme makes each box that scrolls a stop of the Tab key; scrolling.js does it without haste.
+HASTE = '"complete"===document.readyState?I():window.addEventListener("load",I)'
 FONT_SOURCES = re.compile(r"url\(fonts/([\w-]+)\.woff2\)[^;}]*")
 FONT_AWESOME = re.compile(r"@font-face\s*\{[^}]*fontawesome[^}]*\}", re.IGNORECASE)
 
@@ -141,13 +149,36 @@ def write_styles(static: Path, html: list[str], folder: Path, icons: Icons) -> N
         'src:url(icons.woff) format("woff")}'
     )
     own = (static / OWN).read_text(encoding="utf-8") if (static / OWN).is_file() else ""
-    css = f'@charset "UTF-8";{face}\n{css}\n{own}'
-    (static / "site.css").write_text(css, encoding="utf-8")
+    css = tight(f"{face}\n{css}\n{own}", named(static, html))
+    (static / "site.css").write_text(f'@charset "UTF-8";{css}', encoding="utf-8")
     (static / "fonts").mkdir(exist_ok=True)
     used, double = render.characters(html), render.double_struck(html)
     for name in sorted(set(re.findall(r"url\(fonts/([\w-]+)\.woff\)", css))):
         cut = subset(katex / "fonts" / f"{name}.ttf", double if "AMS" in name else used)
         (static / "fonts" / f"{name}.woff").write_bytes(cut)
+
+
+def named(static: Path, html: list[str]) -> set[str]:
+    """The custom properties that pages, scripts and the stylesheets beside site.css speak of."""
+    files = {path for end in ("js", "css") for path in static.rglob(f"*.{end}")}
+    files -= {static / "site.css", *(path for name in STYLES for path in static.glob(name))}
+    texts = [path.read_text("utf-8") for path in files if "vendor" not in path.parts]
+    return set(NAMED.findall("\n".join([*texts, *html])))
+
+
+def tight(css: str, named: set[str]) -> str:
+    """A stylesheet without comments, needless space, and custom properties not asked for."""
+    css = SPACE.sub(lambda found: found[1] or found[2] or " ", css).strip()
+    asked: set[str] = set()
+
+    def spared(found: re.Match[str]) -> str:
+        return found[0] if found[1] in asked else ""
+
+    size = 0
+    while size != (size := len(css)):  # what only such a property asked for goes with it
+        asked = named | set(re.findall(r"var\(\s*(--[\w-]+)", css))
+        css = PROPERTY.sub(spared, css)
+    return css
 
 
 def with_own_styles(html: str, static: Path, folder: Path) -> str:
@@ -159,7 +190,7 @@ def with_own_styles(html: str, static: Path, folder: Path) -> str:
     loaded = {found["name"]: found["root"] for found in re.finditer(sheet, html)}
     site, *more = [(static / name).read_text(encoding="utf-8") for name in loaded]
     css = "\n".join([*render.purge([site], [html], folder), *more])
-    css = css.replace('@charset "UTF-8";', "")
+    css = tight(css.replace('@charset "UTF-8";', ""), named(static, [html]))
     css = re.sub(r"url\((?=[\w-]+[./])", f"url({loaded['site.css']}_static/", css)
     html = re.sub(sheet, "", html)
     return replace("</head>", f"<style>{css}</style>\n</head>", html, "head")
@@ -169,6 +200,10 @@ def write_script(static: Path) -> None:
     """site.js: the theme's scripts in order; site-search.js: those that a search page lacks."""
     own = {name: (static / name).read_text(encoding="utf-8") for name in SCRIPTS}
     own = {name: re.sub(r"\n//# sourceMappingURL=.*", "", text) for name, text in own.items()}
+    if HASTE not in own[SCRIPTS[-1]]:
+        raise ThemeChanged("the theme's script makes boxes stops of the Tab key in another way")
+    own[SCRIPTS[-1]] = own[SCRIPTS[-1]].replace(HASTE, "0")
+    own["scrolling.js"] = (Path(__file__).parent / "scrolling.js").read_text(encoding="utf-8")
     (static / "site.js").write_text(SETTINGS + "\n;\n".join(own.values()), encoding="utf-8")
     later = "\n;\n".join(text for name, text in own.items() if name not in SCRIPTS[:3])
     (static / "site-search.js").write_text(SETTINGS + later, encoding="utf-8")
