@@ -110,8 +110,15 @@ document.fonts.ready.then(() => done(true), error => done(String(error)));
 """
 
 
+LAY_OUT = """
+const all = document.createElement('style');
+all.textContent = 'article section { content-visibility: visible !important; }';
+document.head.append(all);
+"""
+
+
 def visit(browser, address: str, *, width: int = 1280, mode: str = "light") -> None:
-    """Load a page anew and wait until its fonts are there."""
+    """Load a page anew and wait until its fonts are there and all its parts are laid out."""
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     feature = {"name": "prefers-color-scheme", "value": mode}
@@ -120,6 +127,7 @@ def visit(browser, address: str, *, width: int = 1280, mode: str = "light") -> N
     for log in ("browser", "performance"):
         browser.get_log(log)  # forgets what earlier pages left
     browser.get(address)
+    browser.execute_script(LAY_OUT)
     assert browser.execute_async_script(WAIT_FOR_FONTS) is True
 
 
