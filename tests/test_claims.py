@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -327,24 +328,28 @@ def test_c10_more_effective_parameters_kept_more_labels_from_every_seed():
         assert (kept[name, 200] > kept[name, 100]).all() and len(kept[name, 100]) == 10
 
 
-def test_c11_the_gru_is_told_from_the_lstm_on_some_tasks_and_never_behind():
-    """Told is: better from each of 14 seeds, at the rate that validates best."""
-    best: dict[tuple[str, str, int], dict] = {}
-    for row in (row for row in recorded() if row["table"] == "scores"):
-        key = row["task"], row["cell"], row["n"]
-        best[key] = max(best.get(key, row), row, key=lambda found: np.mean(found["validation"]))
+@pytest.mark.parametrize(
+    ("lstm_id", "tasks"),
+    [("lstm.textbook", {"adding", "copy"}), ("lstm.textbook, b_f + 1", {"adding"})],
+)
+def test_c11_the_gru_is_told_from_the_lstm_on_some_tasks_and_never_behind(lstm_id, tasks):
+    """Told is: better from 22 of 25 seeds, by chance once in 30 records of 200 comparisons."""
+    assert 200 * 2 * sum(math.comb(25, k) for k in range(4)) / 2**25 < 1 / 30
+    tests = {
+        (row["task"], row["cell"], row["n"]): np.array(row["test"])
+        for row in recorded()
+        if row["table"] == "scores"
+    }
     ahead, behind = set(), set()
     sizes = [row for row in recorded() if row["table"] == "sizes"]
     for gru in (row for row in sizes if row["cell"] == "gru.pytorch"):
-        same = {key: gru[key] for key in ("task", "budget", "by")} | {"cell": "lstm.textbook"}
+        same = {key: gru[key] for key in ("task", "budget", "by")} | {"cell": lstm_id}
         lstm = next(row for row in sizes if same.items() <= row.items())
-        one, other = (
-            np.array(best[row["task"], row["cell"], row["n"]]["test"]) for row in (gru, lstm)
-        )
-        assert len(one) == len(other) == 14
-        ahead |= {gru["task"]} if (one > other).all() else set()
-        behind |= {gru["task"]} if (one < other).all() else set()
-    assert ahead == {"adding", "copy"} and not behind
+        one, other = (tests[row["task"], row["cell"], row["n"]] for row in (gru, lstm))
+        assert len(one) == len(other) == 25
+        ahead |= {gru["task"]} if (one > other).sum() >= 22 else set()
+        behind |= {gru["task"]} if (one < other).sum() >= 22 else set()
+    assert ahead == tasks and not behind
 
 
 def test_c11_one_model_has_several_counts():

@@ -88,6 +88,6 @@ def parting(record: Record) -> Drawing:
     return drawing(
         figure,
         "The held-out loss of the GRU with two biases relative to the one with their sum, under"
-        " three optimisers. In the first updates it is lower from every seed; later the seeds"
-        " scatter. With the rate of the sum doubled, the two losses are the same.",
+        " three optimisers. In the first updates it is lower under each; under Adam the seeds"
+        " scatter later. With the rate of the sum doubled, the two losses are the same.",
     )

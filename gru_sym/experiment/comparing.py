@@ -8,12 +8,12 @@ a unit. torch is imported when something is run.
 
 from __future__ import annotations
 
-import math
 import statistics
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
+from typing import TYPE_CHECKING
 
 import sympy as sp
 
@@ -25,6 +25,9 @@ from gru_sym.experiment.tasks import TASKS
 from gru_sym.experiment.threads import one_thread
 from gru_sym.lookup import cell
 from gru_sym.records import Row
+
+if TYPE_CHECKING:
+    import torch
 
 Units = dict[str, Callable[[], list[Row]]]
 """What there is to do: a name, and what makes the rows."""
@@ -155,7 +158,7 @@ class Comparison:
         """
         import torch
 
-        from gru_sym.experiment.batched import answering, descent, initial, repeated
+        from gru_sym.experiment.batched import answering, descent, repeated
 
         what, updates, seeds = TASKS[task], self.tasks[task].updates, list(seeds)
         parts = [what.parts(seed, updates * self.batch) for seed in seeds]
@@ -163,13 +166,10 @@ class Comparison:
             tuple(torch.stack(arrays).to(self.device) for arrays in zip(*part, strict=True))
             for part in zip(*parts, strict=True)
         )
-        start = initial(equations(name), {"m": what.m, "n": n}, what.outputs, seeds)
-        for parameter, more in raised(name).items():
-            start[parameter] += more
         copies = len(rates)
         stacked = {
             key: repeated(layers.to(self.device, torch.float32), copies)
-            for key, layers in start.items()
+            for key, layers in self.start(task, name, n, seeds).items()
         }
         answers = answering(equations(name), what.asked)
 
@@ -196,6 +196,15 @@ class Comparison:
                 if key in wanted:
                     found[key] = scored(stacked, part)
         return found
+
+    def start(self, task: str, name: str, n: int, seeds: Sequence[int]) -> dict[str, torch.Tensor]:
+        """Where a cell and its readout start from each seed."""
+        from gru_sym.experiment.batched import initial
+
+        drawn = initial(equations(name), {"m": TASKS[task].m, "n": n}, TASKS[task].outputs, seeds)
+        for parameter, more in raised(name).items():
+            drawn[parameter] += more
+        return drawn
 
 
 def searched(
@@ -257,7 +266,7 @@ def counts(name: str, n: int, m: int, outputs: int, share: sp.Rational) -> Row:
     {'stored': 161, 'effective': 161, 'multiply-adds': 140}
     """
     return {
-        by: int(math.ceil(formula.eval(n)))
+        by: int(sp.ceiling(formula.eval(n)))
         for by, formula in formulas(name, m, outputs, share).items()
     }
 

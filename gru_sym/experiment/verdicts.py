@@ -61,13 +61,19 @@ def interval(values: Sequence[float], comparisons: int = 1) -> Interval:
 
 
 class Compared(NamedTuple):
-    """One cell against another within one budget: the difference of their scores, seed by seed."""
+    """One cell against another within one budget: the difference of their scores, seed by seed.
+
+    Attributes
+    ----------
+    trained : the task, the cells, their sizes: one and the same for budgets that allow the same.
+    """
 
     task: str
     budget: int
     by: str
     cell: str
     other: str
+    trained: tuple[object, ...]
     difference: Interval
 
 
@@ -96,12 +102,16 @@ def compared(record: Record, when: str = "test") -> list[Compared]:
                 differences = tuple(one - other for one, other in scores)
                 found.append(((task, budget, by, *pair), (task, *pair, *at), differences))
     family = len({runs for _, runs, _ in found})  # two trainings, one comparison
-    return [Compared(*key, interval(values, family)) for key, _, values in found]
+    return [Compared(*key, runs, interval(values, family)) for key, runs, values in found]
 
 
 def outcomes(every: Iterable[Compared], name: str, other: str = LSTM) -> dict[int, int]:
-    """How often a cell was told to be better (1), worse (-1), and not told apart (0)."""
-    sides = [c.difference.side for c in every if (c.cell, c.other) == (name, other)]
+    """How often a cell was told to be better (1), worse (-1), and not told apart (0).
+
+    Two budgets that allow the same sizes are one comparison.
+    """
+    found = {c.trained: c.difference.side for c in every if (c.cell, c.other) == (name, other)}
+    sides = list(found.values())
     return {side: sides.count(side) for side in (1, -1, 0)}
 
 
@@ -158,9 +168,11 @@ def which_count_matters(record: Record) -> tuple[int, int]:
 
 def changed_since_halfway(record: Record) -> tuple[int, int]:
     """Comparisons of which another outcome was told after half of the updates, and all."""
-    pairs = zip(compared(record, "halfway"), compared(record), strict=True)
-    changed = [half.difference.side != end.difference.side for half, end in pairs]
-    return sum(changed), len(changed)
+    half, end = (
+        {c.trained: c.difference.side for c in compared(record, when)}
+        for when in ("halfway", "test")
+    )
+    return sum(half[runs] != side for runs, side in end.items()), len(end)
 
 
 def at_the_edge(record: Record) -> tuple[int, int]:
