@@ -36,47 +36,6 @@ def test_a_stack_has_as_many_parameters_as_pytorch_allocates(family, m, n, layer
     assert layer.weights(m=m, n=n) == numbers_in(module) - biases
 
 
-@settings(max_examples=25, deadline=None)
-@given(size, st.integers(2, 12), st.integers(1, 3), st.booleans(), st.data())
-def test_a_projected_lstm(m, n, layers, both, data):
-    p = data.draw(st.integers(1, n - 1))
-    module = torch.nn.LSTM(m, n, num_layers=layers, bidirectional=both, proj_size=p)
-    assert Layer(cell("lstm.projected"), layers, both).count(m=m, n=n, p=p) == numbers_in(module)
-
-
-@settings(max_examples=25, deadline=None)
-@given(size, size, st.integers(1, 3), st.booleans())
-def test_without_biases(m, n, layers, both):
-    module = torch.nn.GRU(m, n, num_layers=layers, bidirectional=both, bias=False)
-    assert Layer(cell("gru.cho2014_v1"), layers, both).count(m=m, n=n) == numbers_in(module)
-
-
-@pytest.mark.parametrize("family", sorted(LIBRARY))
-def test_a_single_step_cell_is_one_layer(family):
-    module = {"gru": torch.nn.GRUCell, "lstm": torch.nn.LSTMCell, "rnn": torch.nn.RNNCell}[family]
-    assert cell(f"{family}.pytorch").count(m=7, n=5) == numbers_in(module(7, 5))
-
-
-def test_the_shapes_of_the_upper_layers_are_pytorchs():
-    """Every stacked tensor is as tall as its gates together and as wide as ours."""
-    module = torch.nn.GRU(3, 4, num_layers=3, bidirectional=True)
-    ours = {p.name: p.shape for p in Layer(cell("gru.pytorch"), 3, True).parameters}
-    sizes = {"m": 3, "n": 4}
-    for level in range(3):
-        for suffix in ("", "_reverse"):
-            for tensor, gates in {
-                "weight_ih": ("W_ir", "W_iz", "W_in"),
-                "weight_hh": ("W_hr", "W_hz", "W_hn"),
-                "bias_ih": ("b_ir", "b_iz", "b_in"),
-                "bias_hh": ("b_hr", "b_hz", "b_hn"),
-            }.items():
-                theirs = tuple(getattr(module, f"{tensor}_l{level}{suffix}").shape)
-                shapes = [ours[f"{gate}_l{level}{suffix}"] for gate in gates]
-                rows = sum(int(shape[0].subs(sizes)) for shape in shapes)
-                rest = tuple(int(s.subs(sizes)) for s in shapes[0][1:])
-                assert (rows, *rest) == theirs
-
-
 def test_the_listed_parameters_add_up():
     for options in (
         {},

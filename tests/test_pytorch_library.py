@@ -56,25 +56,6 @@ def test_names_and_shapes_are_those_of_the_layer(module: nn.Module):
     assert list(found) == list(said)
 
 
-def test_count_is_pytorchs(module: nn.Module):
-    count = cell_of(module)[1].count(**sizes_of(module))
-    assert count == sum(parameter.numel() for parameter in module.parameters())
-
-
-def test_every_number_of_the_module_is_in_exactly_one_block(module: nn.Module):
-    for tensor in module.parameters():
-        nn.init.zeros_(tensor)
-    for view in named_parameters(module).values():
-        view += 1
-    assert all(bool((tensor == 1).all()) for tensor in module.parameters())
-
-
-def test_pack_is_the_way_back(module: nn.Module):
-    packed = pack(module, named_parameters(module))
-    assert packed.keys() == module.state_dict().keys()
-    assert all(torch.equal(packed[name], tensor) for name, tensor in module.state_dict().items())
-
-
 def test_one_step_is_what_the_equations_say(module: nn.Module):
     """Exchange two gates in the layout, or two sources in a name, and this fails."""
     cell = cell_of(module)[1].cell
