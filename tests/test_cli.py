@@ -291,7 +291,7 @@ FRAMEWORKS = ["torch", "numpy", "matplotlib", "flint"]
         ("import gru_sym, gru_sym.__main__", ["sympy"]),
         (
             "from gru_sym import Cell, Layer, catalogue; import gru_sym.cli.effective",
-            ["torch", "numpy", "matplotlib", "flint"],
+            FRAMEWORKS,
         ),
     ],
 )

@@ -22,13 +22,11 @@ TRUE = [
     ("gru.pytorch", "gru.merged", {"b_r": "b_ir + b_hr", "b_z": "b_iz + b_hz"}),
     ("gru.keras_reset_before", "gru.dey_salem", SIGNS),
     ("rnn.pytorch", "rnn.elman", {"W": "W_ih", "U": "W_hh", "b": "b_ih + b_hh"}),
-    ("lstm.textbook", "lstm.keras", {}),
 ]
 FALSE = [
     ("gru.pytorch", "gru.answer", AS_ANSWER),
     ("gru.keras_reset_before", "gru.dey_salem", {}),
     ("gru.cho2014", "gru.cho2014_v1", {}),
-    ("lstm.pytorch", "lstm.textbook", {}),
 ]
 
 
@@ -36,10 +34,7 @@ def names_for(a: Cell, b: Cell, substitution: dict[str, str]) -> dict[str, str]:
     return {p: substitution.get(p, p) for p in b.program.parameters}
 
 
-LSTM = {f"{k}_{t}": f"{k}_{g}" for k in "WUb" for t, g in (("f", "f"), ("i", "i"), ("o", "o"))}
-
-
-@pytest.mark.parametrize(("one", "other", "substitution"), TRUE[:4])
+@pytest.mark.parametrize(("one", "other", "substitution"), TRUE)
 def test_a_proof_holds_where_python_evaluates_both(one, other, substitution):
     a, b = cell(one), cell(other)
     proof = equivalent(a, b, substitution)
@@ -60,7 +55,7 @@ def test_two_texts_of_one_cell():
     assert equivalent(a, b)
 
 
-@pytest.mark.parametrize(("one", "other", "substitution"), FALSE[:3])
+@pytest.mark.parametrize(("one", "other", "substitution"), FALSE)
 def test_a_refutation_is_a_point_where_python_sees_the_difference(one, other, substitution):
     a, b = cell(one), cell(other)
     refutation = equivalent(a, b, substitution)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -90,13 +89,6 @@ def test_a_change_of_any_parameter_is_noticed(kind):
         assert min(found.outputs, found.gradients) > RELATIVE
 
 
-def test_the_projected_lstm_and_both_directions():
-    module = nn.LSTM(3, 5, proj_size=2, bidirectional=True, num_layers=2, dtype=torch.float64)
-    x = torch.randn(4, 2, 3, dtype=torch.float64)
-    states = [torch.randn(4, 2, 2).double(), torch.randn(4, 2, 5).double()]
-    assert compare(module, x, states).largest <= RELATIVE
-
-
 @settings(max_examples=15, deadline=None)
 @given(modules(), st.data())
 def test_packed_sequences(module, data):
@@ -158,50 +150,6 @@ def test_the_generated_code_is_as_exact_as_the_library(kind, dtype, device):
         library = (module(x)[0].double() - exact).abs().max().item()
     generated = (stack.sequence(parameters, x)[0].double() - exact).abs().max().item()
     assert generated <= 4 * library + 4 * torch.finfo(dtype).eps / 2
-
-
-@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM, nn.RNN])
-def test_numpy_computes_what_pytorch_computes(kind):
-    torch.manual_seed(5)
-    module = kind(4, 6, num_layers=2, bidirectional=True, dtype=torch.float64)
-    x = torch.randn(7, 3, 4, dtype=torch.float64)
-    parameters = {name: tensor.numpy() for name, tensor in named_parameters(module).items()}
-    with torch.no_grad():
-        theirs, last = module(x)
-    ours, our_last = Stack(cell_of(module)[1], "numpy").sequence(parameters, x.numpy())
-    np.testing.assert_allclose(ours, theirs.numpy(), rtol=0, atol=RELATIVE)
-    for own, other in zip(as_tuple(our_last), as_tuple(last), strict=True):
-        np.testing.assert_allclose(own, other.numpy(), rtol=0, atol=RELATIVE)
-
-
-def test_gradients_by_the_definition():
-    """torch.autograd.gradcheck, finite differences in float64: an oracle that is no layer."""
-    c = cell("gru.dey_salem")
-    routine = generate(c, "torch")
-    torch.manual_seed(6)
-    size = {"m": 2, "n": 3}
-    tensors = [
-        torch.randn([size[str(s)] for s in p.shape], dtype=torch.float64, requires_grad=True)
-        for p in c.parameters
-    ]
-    x = torch.randn(3, 2, 2, dtype=torch.float64, requires_grad=True)
-
-    def outputs(x, *tensors):
-        named = dict(zip((p.name for p in c.parameters), tensors, strict=True))
-        return routine.sequence(named, x)[0]
-
-    assert torch.autograd.gradcheck(outputs, (x, *tensors))
-
-
-def test_a_wrong_gate_is_noticed():
-    """The comparison can fail: with the reset gate moved, the layer is another one."""
-    module = nn.GRU(3, 4, dtype=torch.float64)
-    x = torch.randn(5, 2, 3, dtype=torch.float64)
-    text = cell("gru.pytorch").text.replace("r * (W_hn @ h + b_hn)", "W_hn @ (r * h) + b_hn")
-    moved = Stack(Layer(type(cell("gru.pytorch"))(text)), "torch")
-    ours, _ = moved.sequence(named_parameters(module), x)
-    with torch.no_grad(), pytest.raises(AssertionError):
-        close(ours, module(x)[0])
 
 
 @pytest.mark.parametrize(
