@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gru_sym.budgets import budget
-from gru_sym.experiment.comparing import Units, counts
+from sympy import Rational
+
+from gru_sym.experiment.comparing import Units, counts, largest
 from gru_sym.experiment.threads import one_thread
 from gru_sym.lookup import cell
 from gru_sym.records import Row
@@ -61,7 +62,7 @@ class Capacity:
     loads: tuple[int, ...]
     cells: tuple[str, ...] = tuple(CELLS)
     seeds: int = 10
-    rates: tuple[float, ...] = (0.01, 0.03)
+    rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1)
     updates: int = 500
     m: int = 4
     steps: int = 4
@@ -78,17 +79,6 @@ class Capacity:
             for name in self.cells
         }
 
-    def size(self, name: str, parameters: int) -> int:
-        """The largest n at which layer and readout, n + 1 numbers, have so many that count."""
-        n = budget(cell(name), parameters, "effective", m=self.m).n
-        while self.counts(name, n)["effective"] > parameters:
-            n -= 1
-        return n
-
-    def counts(self, name: str, n: int) -> Row:
-        """Stored and effective parameters of the layer with its readout."""
-        return {by: number + n + 1 for by, number in counts(name, self.m, n).items()}
-
     def rows(self, name: str, parameters: int, patterns: int) -> list[Row]:
         """The bits that each seed keeps, a row for each learning rate."""
         import torch
@@ -96,7 +86,8 @@ class Capacity:
 
         from gru_sym.experiment.batched import answering, descent, initial, repeated
 
-        n, copies = self.size(name, parameters), len(self.rates)
+        readout = self.m, 1, Rational(1, self.steps)
+        n, copies = largest(name, parameters, "effective", *readout), len(self.rates)
         x, y = self.patterns(patterns)
         start = initial(cell(name), {"m": self.m, "n": n}, 1, range(self.seeds))
         x, side = (repeated(array.to(self.device), copies) for array in (x, 2 * y - 1))
@@ -119,7 +110,7 @@ class Capacity:
             with torch.no_grad():
                 right = (margins(stacked) > 0).double().mean(-1).tolist()
         kept = [round(bits(patterns, share), 3) for share in right]
-        about = {"cell": name, "budget": parameters, "n": n, **self.counts(name, n)}
+        about = {"cell": name, "budget": parameters, "n": n, **counts(name, n, *readout)}
         return [
             {"table": "capacity", **about, "patterns": patterns, "rate": rate}
             | {"bits": kept[k * self.seeds : (k + 1) * self.seeds]}

@@ -43,7 +43,7 @@ class Doubling:
     rates: dict[str, float]
     task: str = "rows"
     n: int = 16
-    seeds: int = 14
+    seeds: int = 25
     updates: int = 240
     every: int = 20
     batch: int = 32

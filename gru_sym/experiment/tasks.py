@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 DIGITS = {"train": 1200, "validation": 297, "test": 300}
-"""How many of the 1,797 images each part has; which ones, the seed decides."""
+"""How many of the 1,797 images each part has. The test part is one and the same for every seed, so
+that no choice has seen it; which of the others are trained on, the seed decides."""
 
 HELD_OUT = 512
 """Sequences of the other tasks for validation, and as many for the test."""
@@ -101,12 +102,13 @@ ROWS, PIXELS = (8, 8), (64, 1)
 
 @cache
 def _images() -> tuple[Tensor, Tensor]:
-    """The images (1797, 64) between 0 and 1, and what they show."""
+    """The images (1797, 64) between 0 and 1, and what they show; shuffled, once for all seeds."""
     import torch
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
-    return torch.from_numpy(images).float() / 16, torch.from_numpy(labels).long()
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+    return torch.from_numpy(images)[order].float() / 16, torch.from_numpy(labels)[order].long()
 
 
 def digits(shape: tuple[int, int], generator: Generator, count: int) -> Parts:
@@ -114,8 +116,10 @@ def digits(shape: tuple[int, int], generator: Generator, count: int) -> Parts:
     import torch
 
     images, labels = _images()
-    order = torch.randperm(len(images), generator=generator)
-    train, validation, test = torch.split(order, list(DIGITS.values()))
+    kept_back = DIGITS["test"]
+    test = torch.arange(kept_back)
+    order = kept_back + torch.randperm(len(images) - kept_back, generator=generator)
+    train, validation = torch.split(order, [DIGITS["train"], DIGITS["validation"]])
     epochs = math.ceil(count / len(train))
     again = [train[torch.randperm(len(train), generator=generator)] for _ in range(epochs)]
 
