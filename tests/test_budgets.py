@@ -77,6 +77,24 @@ def test_by_what_counts(whole, parameters):
     assert found.n >= budget(whole, parameters=parameters, m=7).n
 
 
+@pytest.mark.parametrize("name", list(catalogue))
+@settings(max_examples=3, deadline=None)
+@given(data=st.data())
+def test_effective_parameters_of_every_cell(name, data):
+    """The inverse of the certified formula; a cell without one is refused."""
+    whole, found = catalogue[name], effective_count(catalogue[name])
+    sizes = {size: data.draw(length, label=size) for size in whole.size_names if size != "n"}
+    n = data.draw(length, label="n")
+    if found.condition or not found.certified:
+        with pytest.raises(ValueError, match="needs an effective count that is proved for all"):
+            budget(whole, 10**9, "effective", **sizes)
+        return
+    here, beyond = (int(found.effective.subs({**sizes, "n": n + more})) for more in (0, 1))
+    within = data.draw(st.integers(here, beyond - 1))
+    answer = budget(whole, within, "effective", **sizes)
+    assert (answer.n, answer.count, answer.next_count) == (n, here, beyond)
+
+
 def test_a_count_in_fractions():
     """n (n + 1) / 2 is an integer at each n, and its coefficients are none."""
     from gru_sym.budgets import _counting

@@ -79,7 +79,7 @@ def parting(record: Record) -> Drawing:
         axes.plot(list(found), median, color=BLUE, linewidth=2, label="same rate")
         style = {"color": ORANGE, "linestyle": "--", "linewidth": 2}
         axes.plot(list(found), control, **style, label="one bias at twice the rate")
-        axes.set_ylim(-20, 20)  # some seeds lie further out
+        axes.set_ylim(-10, 10)
         axes.set_title(OPTIMISERS[optimiser], loc="left", fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
     panels[len(told) // 2].set_ylabel("loss with two biases,\nper cent above one bias")
