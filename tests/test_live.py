@@ -6,13 +6,25 @@ Like `test_site.py` it looks at the built pages, but for the first tests: `make 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import threading
+from functools import partial
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from live_page import LivePage
-from test_site import browser, missing, network_faults, site, url, visit  # noqa: F401  fixtures
+from test_site import (  # noqa: F401  fixtures
+    QuietHandler,
+    browser,
+    missing,
+    network_faults,
+    site,
+    url,
+    visit,
+)
 
 from gru_sym import CellError, catalogue, cell
 from gru_sym.cells import Cell
@@ -132,7 +144,7 @@ return {
   proof: at('answer').querySelector('.gru-live-proof')?.textContent ?? '',
   error: at('error').hidden ? null : at('error').innerText,
   marked: at('mark').querySelector('mark')?.textContent,
-  start: box.dataset.start, kept: box.dataset.kept,
+  start: box.dataset.start, kept: box.dataset.kept, offline: box.dataset.offline,
   startable: !at('start').hidden, stoppable: !at('stop').hidden,
   old: at('answer').classList.contains('gru-live-old'),
   formulas: at('answer').querySelectorAll('math').length,
@@ -267,6 +279,53 @@ def test_it_works_offline_once_it_is_there(browser, url: str, forgetful):  # noq
     live.until(lambda s: s["status"] == "Stopped.")
     live.type(GRU)
     live.counted(int(cell("gru.pytorch").count(**SIZES)))
+
+
+@pytest.fixture
+def book_in_a_folder(site: Path, tmp_path: Path):  # noqa: F811
+    """A copy of the book below a server's root: its address, its folder, what stops the server."""
+    shutil.copytree(site, folder := tmp_path / "gru", ignore=shutil.ignore_patterns("_sources"))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(tmp_path)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    yield f"http://127.0.0.1:{server.server_port}/gru/", folder, stop
+    if thread.is_alive():
+        stop()
+
+
+WORKERS = """
+const [done] = arguments;
+navigator.serviceWorker.getRegistrations().then(found => done(found.map(r => r.scope)));
+"""
+
+
+@pytest.mark.site
+def test_the_page_comes_back_without_a_network_and_is_never_stale(browser, book_in_a_folder):  # noqa: F811
+    address, folder, stop = book_in_a_folder
+    live = LiveCell(browser, address + PAGE)
+    assert browser.execute_async_script(WORKERS) == []  # nothing is kept for a look
+    live.click("start")
+    live.until(lambda s: s["count"] and s["offline"] == "yes" and s["kept"] == "yes")
+    assert browser.execute_async_script(WORKERS) == [address]
+    html = (folder / PAGE).read_text(encoding="utf-8")
+    (folder / PAGE).write_text(html.replace("<title>", "<title>Anew: ", 1), encoding="utf-8")
+    visit(browser, address + PAGE)
+    assert browser.title.startswith("Anew: ")
+    stop()
+    live = LiveCell(browser, address + PAGE)
+    assert browser.title.startswith("Anew: ")
+    assert live.state["startable"]
+    live.click("start")
+    live.type(GRU)
+    live.counted(1248)
+    assert live.state["start"] == "snapshot"
+    live.until(lambda s: "1216 of 1248 parameters count" in s["proof"])
 
 
 BLOCKS = """

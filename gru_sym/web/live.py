@@ -113,7 +113,7 @@ def _copy(app: Any) -> None:
         return
     folder = Path(app.outdir) / "_static" / FOLDER
     shutil.copytree(PACK, folder, dirs_exist_ok=True)
-    for name in (*SCRIPTS.values(), "live_worker.js", "live.css"):
+    for name in (*SCRIPTS.values(), "live_worker.js", "live_offline.js", "live.css"):
         shutil.copyfile(STATIC / name, folder / name)
     pack = (PACK / "manifest.json").read_text(encoding="utf-8")
     script = (STATIC / "live_python.js").read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ typeset, or a pattern of the theme that is no longer there, fails the build.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from functools import partial
 from pathlib import Path
@@ -125,3 +126,14 @@ def _rewrite(app: Sphinx) -> None:
         listed = [d for d in documents if d in app.env.found_docs]
         (out / "sitemap.xml").write_text(head.sitemap(base, listed), encoding="utf-8")
     shutil.rmtree(static / "vendor")
+    _offline(out, static / "gru-live" / "live_offline.js")
+
+
+def _offline(out: Path, worker: Path) -> None:
+    """The live pages' service worker, at the root, so for all pages; its store is this build's."""
+    if worker.is_file():
+        files = sorted(path for end in ("html", "css", "js") for path in out.rglob(f"*.{end}"))
+        build = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
+        text = worker.read_text(encoding="utf-8").replace("BUILD", build)
+        (out / "offline.js").write_text(text, encoding="utf-8")
+        worker.unlink()

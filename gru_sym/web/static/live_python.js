@@ -8,11 +8,15 @@ globalThis.gruPython = (() => {
   const version = `gru-live-${digest}`;
   const FOLDER_ONLY =
     "From a folder a browser does not run this. In that folder run “python -m http.server”, then open http://localhost:8000. All else on this page works as it is.";
+  const LATER = ["python.zip", "gru_sym.zip"]; // where the memory is kept, after the first answer
+  const KEPT = "https://gru-live.invalid/snapshot"; // the memory's name in the store, never asked for
   let files = null; // the pack, unpacked, as addresses of blobs; one for all boxes
+
+  const packed = (name) => `${folder}${name}.gz?${digest}`;
 
   // From the reader's own store, or from where the page came from and then into the store.
   async function fetched(name, seen, signal) {
-    const address = `${folder}${name}.gz?${digest}`;
+    const address = packed(name);
     const store = await self.caches?.open(version).catch(() => null);
     let response = await store?.match(address).catch(() => null);
     if (!response) {
@@ -33,7 +37,9 @@ globalThis.gruPython = (() => {
   }
 
   async function load(signal, tell) {
-    const total = Object.values(bytes).reduce((sum, part) => sum + part, 0);
+    const known = await self.caches?.match(KEPT, { cacheName: version }).catch(() => null);
+    const names = Object.keys(bytes).filter((name) => !(known && LATER.includes(name)));
+    const total = names.reduce((sum, name) => sum + bytes[name], 0);
     let done = 0;
     const seen = (length) => {
       done += length;
@@ -41,7 +47,7 @@ globalThis.gruPython = (() => {
       tell(done < total ? `Loading Python: ${mega} of ${all} MB` : "Starting Python …");
     };
     const worker = fetch(`${folder}live_worker.js?${digest}`, { signal }).then((r) => r.blob());
-    const pack = await Promise.all(Object.keys(bytes).map((name) => fetched(name, seen, signal)));
+    const pack = await Promise.all(names.map((name) => fetched(name, seen, signal)));
     await forgetOthers();
     const script = URL.createObjectURL(await worker);
     return Object.fromEntries([...pack, ["live_worker.js", script]]);
@@ -53,6 +59,21 @@ globalThis.gruPython = (() => {
         if (name.startsWith("gru-live-") && name !== version) await caches.delete(name);
     } catch {
       return; // no store
+    }
+  }
+
+  // The page itself, for later visits without a network; a browser that refuses it goes on without.
+  async function keepPage(box) {
+    try {
+      const { active } = await navigator.serviceWorker
+        .register(new URL("../../offline.js", folder))
+        .then(() => navigator.serviceWorker.ready);
+      const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => (box.dataset.offline = "yes");
+      active.postMessage([location.href.split("#")[0], ...loaded], [port2]);
+    } catch {
+      return;
     }
   }
 
@@ -86,6 +107,7 @@ globalThis.gruPython = (() => {
       try {
         files ??= await load(this.#cancel.signal, (sentence) => this.tell(sentence));
         this.begin();
+        keepPage(this.box);
       } catch (error) {
         this.#cancel = null;
         this.#quit(error.name === "AbortError" ? "Stopped." : `Python could not be loaded: ${error.message}.`);
@@ -105,7 +127,8 @@ globalThis.gruPython = (() => {
         event.preventDefault();
         this.#heard({ failed: event.message ?? "the worker was refused" });
       };
-      this.#worker.postMessage({ files, lock, version, fresh: this.#fresh });
+      const later = Object.fromEntries(LATER.map((name) => [name, packed(name)]));
+      this.#worker.postMessage({ files, later, kept: KEPT, lock, version, fresh: this.#fresh });
     }
 
     // Python cannot be interrupted from outside, so it is ended and begun anew.

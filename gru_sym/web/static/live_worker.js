@@ -1,7 +1,8 @@
 // The worker of the live pages: gru_sym itself, in the Python of Pyodide. A request in, a record out.
 //
-// First message: {files, lock, version, fresh}. `files` gives the address of every file of the pack,
-// already unpacked, as blobs; the memory that this reader's browser keeps is in the store `version`.
+// First message: {files, later, kept, lock, version, fresh}. `files` gives the addresses of the pack's
+// files, already unpacked, as blobs; of those that may be missing there, `later` gives where they are
+// packed. The memory that this reader's browser keeps is in the store `version`, under the name `kept`.
 // Then {id, request, file}: JSON for `gru_sym.web.replies`, and a file that was chosen in the page.
 // Answers: {ready}, {id, record}, {id, fault}, {failed}.
 
@@ -11,7 +12,6 @@ const given = new Promise((resolve) => {
 const LIBRARY = "/lib/python313.zip";
 const PACKAGES = "/lib/python3.13/site-packages";
 const EMPTY_ZIP = "data:application/zip;base64,UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==";
-const KEPT = "https://gru-live.invalid/snapshot"; // a name in the store, never asked for
 
 // A memory with a fault in it would not fail but hang.
 async function digest(memory) {
@@ -19,13 +19,13 @@ async function digest(memory) {
   return bytes.reduce((text, byte) => text + byte.toString(16).padStart(2, "0"), "");
 }
 
-async function restored({ version, fresh }) {
+async function restored({ version, kept, fresh }) {
   if (fresh) return null;
   try {
-    const kept = await (await caches.open(version)).match(KEPT);
-    if (!kept) return null;
-    const memory = new Uint8Array(await kept.arrayBuffer());
-    return (await digest(memory)) === kept.headers.get("Digest") ? memory : null;
+    const found = await (await caches.open(version)).match(kept);
+    if (!found) return null;
+    const memory = new Uint8Array(await found.arrayBuffer());
+    return (await digest(memory)) === found.headers.get("Digest") ? memory : null;
   } catch {
     return null; // no store, as in a private window
   }
@@ -41,7 +41,7 @@ async function start(init) {
   const python = await loadPyodide({
     indexURL: "https://gru-live.invalid/",
     // What the memory holds is imported already; the rest comes after the first answer.
-    stdLibURL: snapshot ? EMPTY_ZIP : init.files["python.zip"],
+    stdLibURL: snapshot ? EMPTY_ZIP : await address(init, "python.zip"),
     lockFileContents: init.lock,
     ...(snapshot ? { _loadSnapshot: snapshot } : { _makeSnapshot: true }),
   });
@@ -50,7 +50,16 @@ async function start(init) {
   return [python, snapshot !== null];
 }
 
-const bytes = async (address) => new Uint8Array(await (await fetch(address)).arrayBuffer());
+// Where a file of the pack is, unpacked.
+async function address({ files, later, version }, name) {
+  if (files[name]) return files[name];
+  const store = await caches.open(version).catch(() => null);
+  const { body } = (await store?.match(later[name])) ?? (await fetch(later[name]));
+  const blob = await new Response(body.pipeThrough(new DecompressionStream("gzip"))).blob();
+  return (files[name] = URL.createObjectURL(blob));
+}
+
+const bytes = async (init, name) => new Uint8Array(await (await fetch(await address(init, name))).arrayBuffer());
 
 // gru_sym as files, because its texts are found as files.
 const EXTRACT = `
@@ -63,7 +72,7 @@ extract
 
 async function unpack(python, init) {
   const extract = python.runPython(EXTRACT);
-  extract(await bytes(init.files["gru_sym.zip"]), PACKAGES);
+  extract(await bytes(init, "gru_sym.zip"), PACKAGES);
   extract.destroy();
 }
 
@@ -76,7 +85,7 @@ zipimport._zip_directory_cache.clear()
 
 // What the kept memory does not have: the files.
 async function complete(python, init) {
-  python.FS.writeFile(LIBRARY, await bytes(init.files["python.zip"]));
+  python.FS.writeFile(LIBRARY, await bytes(init, "python.zip"));
   python.runPython(FORGET); // that they were not there; what unpacks is among them
   await unpack(python, init);
   python.runPython(FORGET);
@@ -108,11 +117,11 @@ function reading(python, file) {
 }
 
 // The memory as it is now, for the next visit. Whatever fails, the next visit starts as this one did.
-async function keep(python, version) {
+async function keep(python, { version, kept }) {
   try {
     const memory = python.makeMemorySnapshot();
     const headers = { Digest: await digest(memory) };
-    await (await caches.open(version)).put(KEPT, new Response(memory, { headers }));
+    await (await caches.open(version)).put(kept, new Response(memory, { headers }));
     postMessage({ kept: true });
   } catch {
     return;
@@ -150,12 +159,12 @@ async function main() {
   };
   let completion = known ? null : Promise.resolve();
   const completed = () => (completion ??= complete(python, init));
-  let waiting = known ? null : setTimeout(() => keep(python, init.version), 3000);
+  let waiting = known ? null : setTimeout(() => keep(python, init), 3000);
   const keepNow = async () => {
     clearTimeout(waiting);
     waiting = null;
     python.runPython("import gru_sym.explanation.explaining, gru_sym.explanation.page");
-    await keep(python, init.version);
+    await keep(python, init);
   };
   const recorded = async (request, file) => {
     if (["explain", "run"].includes(JSON.parse(request).ask)) {
@@ -181,7 +190,7 @@ async function main() {
     completed().catch(() => null);
     if (waiting !== null) {
       clearTimeout(waiting);
-      waiting = setTimeout(() => ((waiting = null), keep(python, init.version)), 3000);
+      waiting = setTimeout(() => ((waiting = null), keep(python, init)), 3000);
     }
   };
   postMessage({ ready: true, known });
