@@ -98,9 +98,9 @@ hygiene: venv
 nbval: venv
 	$(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 120 $(NOTEBOOKS)
 
-# make site-test   the built pages in a headless Chromium
+# make site-test   the built pages in a headless Chromium; what readers do most in Firefox, too
 site-test: venv
-	GRU_SYM_REQUIRE_SITE=1 $(PY) -m pytest -m site tests/test_site.py tests/test_calculator_page.py tests/test_live*.py
+	GRU_SYM_REQUIRE_SITE=1 $(PY) -m pytest -m site tests/test_site.py tests/test_calculator_page.py tests/test_two_browsers.py tests/test_live*.py
 
 # make pictures   of the landing page as it was built, into docs/
 pictures: venv

@@ -190,6 +190,26 @@ def test_mathematics_is_typeset(browser, url: str, page: str):
     assert found["fonts"] > 0 or not found["typeset"]
 
 
+NO_ICON = r"""
+const there = new Set([...document.fonts].map(face => face.family.replace(/"/g, '')));
+const empty = [];
+for (const e of document.querySelectorAll('body *')) for (const side of ['::before', '::after']) {
+  const style = getComputedStyle(e, side), family = style.fontFamily.split(',')[0];
+  const drawn = /[\ue000-\uf8ff]/.test(style.content) && style.display !== 'none';
+  if (drawn && !there.has(family.replace(/"/g, '')))
+    empty.push(`${e.outerHTML.slice(0, 60)} ${side} needs ${family}`);
+}
+return empty;
+"""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_icons_of_the_styles_have_their_font(browser, url: str, page: str):
+    """Otherwise a reader sees an empty box in the place of each."""
+    visit(browser, url + page)
+    assert not browser.execute_script(NO_ICON)
+
+
 TOO_WIDE = """
 const width = document.documentElement.clientWidth;
 const article = document.querySelector('article');
@@ -333,10 +353,12 @@ class Anchors(HTMLParser):
         super().__init__()
         self.links: list[str] = []
         self.targets: set[str] = set()
+        self.ids: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         self.targets.update(filter(None, (given.get("id"), given.get("name"))))
+        self.ids += filter(None, [given.get("id")])
         self.links += filter(None, (given.get("href"), given.get("src")))
 
 
@@ -371,6 +393,12 @@ def broken_links(page: Path) -> Iterator[str]:
 def test_internal_links_resolve(site: Path, page: str):
     faults = list(broken_links(site / page))
     assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_two_places_have_one_name(site: Path, page: str):
+    names = anchors(site / page).ids
+    assert not {name for name in names if names.count(name) > 1}
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -112,7 +112,8 @@ def _rewrite(app: Sphinx) -> None:
             logger.warning("pages.yml has no title and no description for %s", document)
         notebook = f"_sources/{document}.ipynb"
         links = (root + notebook, colab(document)) if (out / notebook).is_file() else ()
-        built[document] = pages.with_footer(html, head.footer(citation, base, *links))
+        html = pages.with_footer(html, head.footer(citation, base, *links))
+        built[document] = pages.once(html)
 
     pages.write_styles(static, list(built.values()), folder, icons)
     built["book/index"] = pages.with_own_styles(built["book/index"], static, folder)

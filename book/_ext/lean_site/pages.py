@@ -119,6 +119,18 @@ def with_footer(html: str, footer: str) -> str:
     return replace(r'<footer class="bd-footer-content">.*?</footer>', footer, html, "footer")
 
 
+def once(html: str) -> str:
+    """Each name of a place once: where another place has it already, no link leads."""
+    seen: set[str] = set()
+
+    def keep(found: re.Match[str]) -> str:
+        again = found[1] in seen
+        seen.add(found[1])
+        return "" if again else found[0]
+
+    return re.sub(r'(?<=[\w"])\s+id="([^"]*)"', keep, html)
+
+
 def at_root(html: str) -> str:
     """The landing page, whose links start in `book/`, as the page of the folder above."""
 
