@@ -22,6 +22,7 @@ Rule = Callable[[NotebookNode], list[str]]
 
 MAX_LINES = 20
 MAX_MEDIAN_LINES = 8
+MAX_COLUMNS = 86
 
 # Absolute paths, home folders and addresses of objects: none is the same on another machine. A
 # fraction, a relative path or a web address has something before its slash; a device is everywhere.
@@ -149,6 +150,18 @@ def short_cells(nb: NotebookNode) -> list[str]:
     return faults
 
 
+def lines_that_fit(nb: NotebookNode) -> list[str]:
+    """So many columns a laptop shows; the rest of a line would have to be scrolled to."""
+    unseen = {"remove-cell", "remove-input", "hide-cell", "hide-input"}
+    return [
+        f"cell {i}: a line of {len(line)} columns, over {MAX_COLUMNS}: {line}"
+        for i, cell in code_cells(nb)
+        if not tags(cell) & unseen
+        for line in cell.source.splitlines()
+        if len(line) > MAX_COLUMNS
+    ]
+
+
 def python3_kernel(nb: NotebookNode) -> list[str]:
     """The kernel has the name that every installation of ipykernel has."""
     name = nb.metadata.get("kernelspec", {}).get("name")
@@ -209,6 +222,7 @@ RULES: tuple[Rule, ...] = (
     no_unexpected_error,
     no_machine_traces,
     short_cells,
+    lines_that_fit,
     python3_kernel,
     skipped_by_both,
     compared_strictly,

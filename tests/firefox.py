@@ -1,4 +1,4 @@
-"""Firefox without a driver's program: it speaks WebDriver BiDi itself (w3c.github.io/webdriver-bidi)."""
+"""Firefox without a driver's program: it speaks WebDriver BiDi, a standard of the W3C, itself."""
 
 from __future__ import annotations
 

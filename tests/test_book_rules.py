@@ -104,6 +104,7 @@ BAD: dict[str, list[NotebookNode]] = {
         notebook(code("\n".join(["a = 1"] * 21), 1), code("a", 2), code("a", 3)),
         notebook(code("\n".join(["a = 1"] * 9), 1)),
     ],
+    "lines_that_fit": [notebook(code("a = " + "b" * 83, 1))],
     "python3_kernel": [OTHER_KERNEL, new_notebook()],
     "skipped_by_both": [
         notebook(code("1", None, tags=("skip-execution",))),

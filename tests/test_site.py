@@ -12,13 +12,14 @@ import os
 import re
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from functools import cache, partial
 from html import unescape
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urlsplit
+from urllib.parse import quote, unquote, urldefrag, urlsplit
 
 import book_rules
 import pytest
@@ -487,6 +488,35 @@ def test_mathematics_needs_no_script(site: Path, page: str):
     html = (site / page).read_text(encoding="utf-8")
     assert not re.search(r"mathjax(?!_ignore)", html, re.IGNORECASE)
     assert not re.search(r'class="[^"]*\bmath notranslate[^>]*>\s*\\[(\[]', html)
+
+
+SEARCHED = {
+    "PyTorch GRU parameters": "index",
+    "how many parameters": "index",
+    "number of parameters in GRU": "index",
+    "hidden_size": "notation",
+    "LSTM": "gru_against_lstm",
+    "GRU vs LSTM": "gru_against_lstm",
+    "convert weights": "moving_weights",
+    "two biases": "gpu",
+    "1248": "counting",
+}
+"""What people type, and the page that they should see first."""
+FOUND = """
+const done = document.querySelector('.search-summary')?.textContent;
+const links = [...document.querySelectorAll('#search-results ul.search > li > a:first-of-type')];
+return /finished/.test(done) ? links.map(a => a.getAttribute('href')) : null;
+"""
+
+
+@pytest.mark.parametrize("query", SEARCHED)
+def test_search_finds_what_answers_first(browser, url: str, query: str):
+    visit(browser, f"{url}search.html?q={quote(query)}")
+    end = time.monotonic() + 30
+    while (found := browser.execute_script(FOUND)) is None:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert found[0].split("#")[0].endswith(f"book/{SEARCHED[query]}.html"), found[:3]
 
 
 def test_404_page(site: Path):

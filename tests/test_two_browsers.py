@@ -1,4 +1,4 @@
-"""What a reader does, once in Chromium and once in Firefox, on the built pages: `make book site-test`."""
+"""What a reader does on the built pages, in Chromium and in Firefox: `make book site-test`."""
 
 # The fixtures of the built site are used by name.
 # ruff: noqa: F811

@@ -118,7 +118,8 @@ def _rewrite(app: Sphinx) -> None:
     pages.write_styles(static, list(built.values()), folder, icons)
     built["book/index"] = pages.with_own_styles(built["book/index"], static, folder)
     pages.write_script(static)
-    pages.fix_snippets(static / "searchtools.js")
+    titles = {document: [words.title, words.description] for document, words in said.items()}
+    pages.fix_search(static / "searchtools.js", titles)
     for document, html in built.items():
         (out / f"{document}.html").write_text(html, encoding="utf-8")
     (out / "index.html").write_text(pages.at_root(built["book/index"]), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -221,11 +222,26 @@ def write_script(static: Path) -> None:
     (static / "site-search.js").write_text(SETTINGS + later, encoding="utf-8")
 
 
-def fix_snippets(file: Path) -> None:
-    """What a search shows of a page: not a formula twice, and no code."""
-    old = '[".headerlink", "script", "style"]'
-    new = '[".headerlink, script, style, .katex-mathml, pre"]'
+SEARCH = {
+    # What a search shows of a page: its sentences.
+    '[".headerlink", "script", "style"]': (
+        '[".headerlink, script, style, .katex-mathml, .katex-display, pre, summary, h1",'
+        ' "svg, table, .gru-calculator, .gru-live"]'
+    ),
+    "querySelector('[role=\"main\"]')": 'querySelector("article")',
+    # Numbers are words, too.
+    "stopwords.indexOf(queryTermLower) !== -1 ||\n        queryTerm.match(/^\\d+$/)": (
+        "stopwords.indexOf(queryTermLower) !== -1"
+    ),
+}
+
+
+def fix_search(file: Path, said: dict[str, list[str]]) -> None:
+    """What a search finds first, given each page's title and description, and what it quotes."""
     text = file.read_text(encoding="utf-8")
-    if old not in text:
-        raise ThemeChanged("searchtools.js chooses what it quotes in another way")
-    file.write_text(text.replace(old, new), encoding="utf-8")
+    for old, new in SEARCH.items():
+        if old not in text:
+            raise ThemeChanged(f"searchtools.js has no {old}")
+        text = text.replace(old, new)
+    own = (Path(__file__).parent / "search.js").read_text(encoding="utf-8")
+    file.write_text(own.replace("SAID = {}", f"SAID = {json.dumps(said)}") + text, encoding="utf-8")
