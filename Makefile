@@ -15,7 +15,7 @@ export MPLCONFIGDIR := $(CURDIR)/$(VENV)/matplotlib
 KERNEL_CONFIG := $(VENV)/ipython/profile_default/ipython_kernel_config.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv npm book first-cells edition test unit hygiene nbval site-test lint types format bench stress mutate gpu notebooks constraints clean distclean pictures atlas atlas-record
+.PHONY: help venv npm book first-cells edition elsewhere test unit hygiene nbval site-test lint types format bench stress mutate gpu notebooks constraints clean distclean pictures atlas atlas-record
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -82,6 +82,10 @@ first-cells: venv
 # make notebooks   executes every notebook in place, for committing
 notebooks: venv
 	$(PY) tools/execute_notebooks.py $(NOTEBOOKS)
+
+# make elsewhere   every chapter as on Colab: alone in a folder, its first cell fetches and installs the last commit
+elsewhere: venv
+	$(PY) tools/elsewhere.py $(VENV)/elsewhere $(NOTEBOOKS)
 
 # ------------------------------------------------------------------------------------------------ test
 

@@ -66,6 +66,20 @@ def test_a_stylesheet_is_tight_and_says_the_same():
     assert "--c" in pages.tight(css, {"--b"})  # asked for by what is asked for
 
 
+def test_a_name_is_given_once():
+    html = '<p id="a" class="b">x</p><h2 class="c" id="a">y</h2><i id="d">id="a"</i>'
+    assert pages.once(html) == '<p id="a" class="b">x</p><h2 class="c">y</h2><i id="d">id="a"</i>'
+
+
+def test_search_that_is_written_otherwise_is_refused(tmp_path: Path):
+    file = tmp_path / "searchtools.js"
+    file.write_text("\n".join(pages.SEARCH), encoding="utf-8")
+    pages.fix_search(file, {"why": ["Why", "Because"]})
+    assert 'const SAID = {"why": ["Why", "Because"]};' in file.read_text(encoding="utf-8")
+    with pytest.raises(pages.ThemeChanged, match="headerlink"):
+        pages.fix_search(file, {})
+
+
 def test_theme_that_writes_otherwise_is_refused():
     with pytest.raises(pages.ThemeChanged, match="does not load"):
         pages.lean("<html><head></head></html>", search=False)
