@@ -38,10 +38,12 @@ FORMULAS = {
     "minimal.mingru": 2 * (n * m + n),
     "minimal.ugrnn": 2 * block,
     "minimal.ligru": 2 * block,
+    "minimal.ligru_batch_norm": 2 * block + 2 * n,
     "minimal.janet": 2 * block,
     "minimal.ran": 2 * block + n * m + n,
     "minimal.sru": 3 * n**2 + 4 * n,  # m = n
     "minimal.sru_wide": 4 * n * m + 4 * n,
+    "minimal.sru_no_skip": 3 * n * m + 4 * n,
     "minimal.cfn": 2 * block + n * m,
     "minimal.atr": n**2 + n * m,
     "minimal.brc": 3 * n * m + 4 * n,

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from gru_sym import catalogue
+from gru_sym import catalogue, convert
 from gru_sym.layers import suffix
 from gru_sym.libraries.layout import Layout, layout, libraries
-from gru_sym.libraries.layout_text import EVIDENCE, LayoutError, Reader
+from gru_sym.libraries.layout_text import EVIDENCE, Block, LayoutError, Reader
 from gru_sym.libraries.pytorch import stored
 from gru_sym.libraries.stored import StoredLayer
 from gru_sym.libraries.texts import FIRST, FOLDER
@@ -189,16 +189,14 @@ def test_a_bias_that_is_added_to_another_is_still_the_one_of_its_name(library):
 
 
 def shifted(own: StoredLayer) -> set[str]:
-    """Tensors with a block to which a number is added: it is rounded, and no view."""
-    blocks = {
-        line.name: [block.constant for row in line.rows for block in row] for line in own.form.lines
-    }
-    return {
-        name
-        for name in own.tensors
-        for line, found in blocks.items()
-        if line in name and any(found)
-    }
+    """Tensors with a block that is no view: it is reshaped, or another number is stored for it."""
+    lines = [
+        line.name
+        for line in own.form.lines
+        if line.reshaped
+        or any(block != Block(block.parameter) for row in line.rows for block in row)
+    ]
+    return {name for name in own.tensors for line in lines if line in name}
 
 
 def test_every_number_is_in_exactly_one_block_and_every_block_is_a_view(form):
@@ -214,6 +212,29 @@ def test_every_number_is_in_exactly_one_block_and_every_block_is_a_view(form):
     assert all((tensors[name] == 1).all() for name in tensors.keys() - shifted(own))
     assert sum(tensor.size for tensor in tensors.values()) == own.layer.count(**sizes)
     assert own.sizes_of(tensors) == sizes
+
+
+@pytest.mark.parametrize("layer", ["GRU", "LSTM"])
+def test_what_keras_2_gave_to_cudnn_is_what_it_reads_back_itself(layer):
+    """tf_keras 2.21.0, hdf5_format.py, turns each gate of CuDNNGRU and CuDNNLSTM like this."""
+    own = layout("keras2").layer(f"CuDNN{layer}", m=5, units=3)
+    rng = np.random.default_rng(5)
+    old = {name: rng.normal(size=shape) for name, shape in own.tensors.items()}
+    kernel, recurrent = (
+        np.hstack([turn(gate) for gate in np.hsplit(old[name], {"GRU": 3, "LSTM": 4}[layer])])
+        for name, turn in (
+            ("kernel", lambda gate: gate.T.reshape(gate.shape, order="F")),
+            ("recurrent_kernel", lambda gate: gate.T),
+        )
+    )
+    bias = old["bias"].reshape(2, -1)
+    new = convert(old, "keras2", "keras")
+    np.testing.assert_array_equal(new["kernel"], kernel)
+    np.testing.assert_array_equal(new["recurrent_kernel"], recurrent)
+    np.testing.assert_array_equal(new["bias"], bias if layer == "GRU" else bias.sum(0))
+    assert not np.array_equal(new["kernel"], old["kernel"])
+    back = convert(new, "keras", "keras2")
+    np.testing.assert_array_equal(back["kernel"], old["kernel"])
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch"])
@@ -306,7 +327,7 @@ KERAS_ERRORS = {
     r"kernel has shape \(5, 10\); it must have \(5, 9\)": lambda: unpack_with(
         kernel=np.ones((5, 10))
     ),
-    "there is no layout of 'theano'; there are burn, candle, ": lambda: layout("theano"),
+    "there is no layout of 'theano'; there are brevitas, burn, ": lambda: layout("theano"),
     "Keras 3.15.1 has no layer Gru that is known; there are GRU, LSTM": lambda: layout(
         "keras"
     ).count("Gru"),
@@ -354,6 +375,7 @@ LINES = {
     (2, "w would hold W_ih (n, m), W_hh (n, n); blocks with |"): HEAD + "w = W_ih | W_hh",
     (2, "w would hold W_ih (n, m), b_ih (n,); all must be kernels"): HEAD + "w = W_ih / b_ih",
     (2, "b holds b_ih (n,); only a kernel is transposed"): HEAD + "b = transposed b_ih",
+    (2, "b holds b_ih (n,); only a kernel is reshaped"): HEAD + "b = reshaped b_ih",
     (2, "w would hold W_ir (n, m), W_iz (n, m), W_in (n, m); rows with / between"): GRU
     + "w = W_ir | W_iz / W_in",
     (2, "equally long on the other axis, and here on both"): "lstm.projected  L(size=n)\n"

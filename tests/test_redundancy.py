@@ -34,6 +34,7 @@ CATALOGUE = {
     "lstm.projected": 4 * n,
     "lstm.multiplicative": 2 * n,
     "minimal.fastgrnn_low_rank": k**2 + r**2,
+    "minimal.ligru_batch_norm": 2 * n,
     "lstm.onnx": 4 * n,
     "rnn.antisymmetric": n * (n + 1) / 2,
     "rnn.multiplicative": 2 * n,

@@ -116,6 +116,12 @@ def simple(a: Arrays, skipped: np.ndarray) -> np.ndarray:
     return r * memory + (1 - r) * skipped
 
 
+def batch_normalised(a: Arrays, gate: str) -> np.ndarray:
+    return (
+        a[f"gamma_{gate}"] * (a[f"W_{gate}"] @ a["x"]) + a[f"beta_{gate}"] + a[f"U_{gate}"] @ a["h"]
+    )
+
+
 def chaos_free(a: Arrays) -> np.ndarray:
     theta, eta = (sigma(affine(a, f"W_{k}", f"U_{k}", f"b_{k}")) for k in "te")
     return theta * tanh(a["h"]) + eta * tanh(a["W"] @ a["x"])
@@ -337,10 +343,14 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
         sigma(affine(a, "W_z", "U_z", "b_z")),
         np.maximum(affine(a, "W_h", "U_h", "b_h"), 0),
     ),
+    "minimal.ligru_batch_norm": lambda a: keep(
+        a, sigma(batch_normalised(a, "z")), np.maximum(batch_normalised(a, "h"), 0)
+    ),
     "minimal.janet": janet,
     "minimal.ran": additive,
     "minimal.sru": lambda a: simple(a, a["x"]),
     "minimal.sru_wide": lambda a: simple(a, a["W_x"] @ a["x"]),
+    "minimal.sru_no_skip": lambda a: simple(a, 0 * a["h"]),
     "minimal.cfn": chaos_free,
     "minimal.atr": twin_gated,
     "minimal.brc": lambda a: bistable(

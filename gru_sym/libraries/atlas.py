@@ -17,7 +17,7 @@ from gru_sym.cells import Cell
 from gru_sym.certificates import effective_count
 from gru_sym.codegen.reading import functions_in
 from gru_sym.libraries.layout import layout, libraries
-from gru_sym.libraries.layout_text import Block, Form, SizeOf, TensorLine
+from gru_sym.libraries.layout_text import FLAGS, Block, Form, SizeOf, TensorLine
 from gru_sym.libraries.live.record import Record, Row
 from gru_sym.libraries.stored import StoredLayer, stored_layer
 from gru_sym.libraries.structure import gate_order, reset_side, update_keeps
@@ -279,8 +279,8 @@ def tensor_table(library: str) -> Table:
 def _blocks(line: TensorLine) -> str:
     """What a tensor holds, as the layout says it."""
     rows = (" | ".join(map(_block, row)) for row in line.rows)
-    flags = "transposed " * line.transposed + "interleaved " * line.interleaved
-    return flags + " / ".join(rows)
+    flags = [flag for flag in FLAGS if getattr(line, flag)]
+    return " ".join([*flags, " / ".join(rows)])
 
 
 def _block(block: Block) -> str:

@@ -17,7 +17,9 @@ others name what is different. A name is `*` for that of the line, with `{level}
 
 The lines below are for all the forms above. `|` puts blocks one after the other along the units,
 `/` along the other axis, where a vector is one row; `transposed`: the units are on the last axis;
-`interleaved`: unit by unit, not block by block; `NAME[direction]`: the first axis is the direction.
+`reshaped`: a block has the shape of the transposed kernel, but holds the numbers of the kernel, row
+by row, as they are; `interleaved`: unit by unit, not block by block; `NAME[direction]`: the first
+axis is the direction.
 A block is a parameter, perhaps with a sign, a number or a constant: `-W_z`, `0.5 * W`, `b_f - 1`.
 A form without biases has no tensors that hold biases alone.
 
@@ -46,6 +48,7 @@ CHANGES = re.compile(r"(?: with (\w+) for (\w+)| (without biases)| (with trained
 HOLES = re.compile(r"\{([^{}]*)\}")
 
 EVIDENCE = ("run", "run once", "read")
+FLAGS = ("transposed", "reshaped", "interleaved")
 
 BLOCK = "a block is one parameter, perhaps with a sign, a number or a constant, such as b_f - 1"
 
@@ -85,7 +88,13 @@ class TensorLine:
     rows: tuple[tuple[Block, ...], ...]
     transposed: bool = False
     interleaved: bool = False
+    reshaped: bool = False
     by_direction: bool = False
+
+    @property
+    def units_last(self) -> bool:
+        """Whether the units of a kernel are on the last axis."""
+        return self.transposed or self.reshaped
 
     @property
     def parameters(self) -> list[str]:
@@ -290,14 +299,11 @@ class Reader:
                 f"{next(line.number for line in self._lines if line.name == name)}"
             )
         words = text.split()
-        flags = {word for word in words[:2] if word in ("transposed", "interleaved")}
+        flags = {word for word in words[:2] if word in FLAGS}
         blocks = " ".join(words[len(flags) :])
         rows = tuple(tuple(map(self._block, row.split("|"))) for row in blocks.split("/"))
-        self._lines.append(
-            TensorLine(
-                self.number, name, rows, "transposed" in flags, "interleaved" in flags, by_direction
-            )
-        )
+        turned = {flag: flag in flags for flag in FLAGS}
+        self._lines.append(TensorLine(self.number, name, rows, by_direction=by_direction, **turned))
 
     def _block(self, text: str) -> Block:
         try:

@@ -38,9 +38,10 @@ def arrange(line: TensorLine, shapes: Mapping[str, Shape]) -> Arrangement:
             f"{line.name} would hold {_listed(line, shapes)}; all must be kernels, or all vectors"
         )
     count = axes.pop()
-    last = line.transposed or count == 1
-    if line.transposed and count != 2:
-        raise ValueError(f"{line.name} holds {_listed(line, shapes)}; only a kernel is transposed")
+    last = line.units_last or count == 1
+    if line.units_last and count != 2:
+        how = "transposed" if line.transposed else "reshaped"
+        raise ValueError(f"{line.name} holds {_listed(line, shapes)}; only a kernel is {how}")
     if count == 0:
         return Arrangement((), ((Block(line.parameters[0]), (...,)),))
     places: list[tuple[Block, tuple[Any, ...]]] = []
@@ -82,9 +83,16 @@ def arrange(line: TensorLine, shapes: Mapping[str, Shape]) -> Arrangement:
 def take(tensor: Any, line: TensorLine, arrangement: Arrangement) -> dict[str, Any]:
     """The parameters of a tensor, as views where nothing is to be computed."""
     return {
-        block.parameter: _stored_in(tensor[index].T if line.transposed else tensor[index], block)
+        block.parameter: _stored_in(_turned(tensor[index], line), block)
         for block, index in arrangement.places
     }
+
+
+def _turned(part: Any, line: TensorLine) -> Any:
+    """A kernel, from what a tensor has of it or the other way round."""
+    if line.reshaped:
+        return part.reshape(tuple(part.shape)[::-1])
+    return part.T if line.transposed else part
 
 
 def _stored_in(part: Any, block: Block) -> Any:
@@ -96,12 +104,10 @@ def _stored_in(part: Any, block: Block) -> Any:
 def assemble(line: TensorLine, arrays: Mapping[str, Any]) -> Any:
     """The tensor, from its parameters."""
     library = array_library(arrays[line.parameters[0]])
-    units = 1 if line.transposed else 0
+    units = 1 if line.units_last else 0
     rows = []
     for blocks in line.rows:
-        parts = [_to_store(arrays[block.parameter], block) for block in blocks]
-        if line.transposed:
-            parts = [part.T for part in parts]
+        parts = [_turned(_to_store(arrays[block.parameter], block), line) for block in blocks]
         if line.interleaved:
             shape = list(parts[0].shape)
             shape[units] *= len(parts)
