@@ -7,15 +7,20 @@ and F for files. Expected numbers are the libraries' own, or those that the file
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
+import sympy as sp
+from published import PUBLISHED
 from torch import nn
 
 from gru_sym import Cell, Layer, cell, cost, effective_count, equivalent, explain
 from gru_sym import explain_count as of_count
+from gru_sym.cli.main import main
 from gru_sym.conversion.passages import Obstacle, passage
 from gru_sym.explanation.contents import FileError
+from gru_sym.language.errors import CellError
 from gru_sym.libraries.layout import layout
 
 
@@ -96,7 +101,17 @@ def test_t22_operations_of_an_lstm_cell():
     assert found.total.multiply_adds == 4 * (3 * 5 + 5 * 5)
 
 
-@pytest.mark.parametrize(("m", "n", "k", "count"), [(3, 256, 3, 2_387_968), (4, 8, 3, 3_488)])
+def test_t24_arrays_of_a_multiplicative_lstm():
+    assert cell("lstm.multiplicative").count(m=64, n=4096) == 85_213_184
+
+
+CONVOLVING = [
+    *[(3, 256, 3, 2_387_968), (256, 64, 3, 737_536), (64, 64, 3, 295_168), (3, 4, 3, 1_024)],
+    *[(4, 8, 3, 3_488), (8, 14, 3, 11_144), (14, 16, 3, 17_344)],
+]
+
+
+@pytest.mark.parametrize(("m", "n", "k", "count"), CONVOLVING)
 def test_t25_a_layer_that_convolves_is_told_and_counted(m, n, k, count):
     """Its equations cannot be written here, and it is taken for no other layer."""
     found = explain(
@@ -106,10 +121,40 @@ def test_t25_a_layer_that_convolves_is_told_and_counted(m, n, k, count):
     assert any("convolves its state, such as ConvLSTM" in note for note in found.notes)
 
 
+GRU_D = """
+mask: input m
+gap: input m
+last: input m
+average: input m
+d = exp(-relu(w * gap + v))
+y = mask * x + (1 - mask) * (d * last + (1 - d) * average)
+k = exp(-relu(W_d @ gap + b_d)) * h
+z = sigmoid(W_z @ y + U_z @ k + V_z @ mask + b_z)
+r = sigmoid(W_r @ y + U_r @ k + V_r @ mask + b_r)
+g = tanh(W_h @ y + U_h @ (r * k) + V_h @ mask + b_h)
+h' = (1 - z) * k + z * g
+"""
+
+
+def test_t31_what_is_given_with_each_step_is_no_parameter():
+    """Mask, time gap, last value and average, which were counted in silence."""
+    assert Cell(GRU_D).count(m=33, n=49) == 18_784
+    undeclared = "\n".join(line for line in GRU_D.splitlines() if "input" not in line)
+    assert Cell(undeclared).count(m=33, n=49) == 18_784 + 4 * 33
+
+
+def test_t33_an_array_for_each_gate_is_no_layout_and_is_counted():
+    """Keras 1 had twelve of them; no library that is known here has them side by side like that."""
+    shape = {"W": (5, 4), "U": (4, 4), "b": (4,)}
+    found = explain(shapes(**{f"lstm_1_{w}_{g}": shape[w] for g in "icfo" for w in "WUb"}))
+    assert (found.total, found.layers) == (160, ())
+    assert cell("lstm.keras").count(m=5, n=4) == 160
+
+
 @pytest.mark.parametrize(
     ("tensors", "layer", "count"),
     [
-        # T33 and F08: one array a gate is no layout of today's Keras; the packed forms are.
+        # F08: one array a gate is no layout of today's Keras; the packed forms are.
         # F02 is the next two, a Keras model.
         (shapes(kernel=(13, 60), recurrent_kernel=(20, 60), bias=(60,)), "Keras GRU", 2040),
         (shapes(kernel=(257, 512), recurrent_kernel=(128, 512), bias=(512,)), "LSTM", 197_632),
@@ -302,3 +347,108 @@ def test_f21_a_new_name_for_a_known_cell():
     h' = (1 - z) * h + z * g
     """)
     assert equivalent(own, cell("gru.dey_salem"))
+
+
+# Section 3: cells as they are published
+
+FIELD = [own for own in PUBLISHED if own.group == "field"]
+
+
+def test_every_published_cell_is_here():
+    """Their effective counts are compared with an independent rank in test_stress."""
+    names = {own.name for own in FIELD}
+    assert names >= {
+        *("minGRU", "MGU", "SRU", "IndRNN", "LiGRU", "LiGRU_bn_affine", "FastRNN", "FastGRNN"),
+        *("CFN", "coRNN", "UnICORNN", "ATR", "Mogrifier_r2", "TRNN", "NAS", "BRC", "LightRU"),
+        *("UGRNN", "ELMo_lstmp_one_bias", "LayerNormLSTM_affine", "RTGU", "RGLRU_no_sqrt"),
+    }
+
+
+@pytest.mark.parametrize("own", FIELD, ids=lambda own: own.name)
+def test_a_published_cell_is_counted_and_its_effective_count_proved(own):
+    made = Cell(own.text)
+    assert sp.expand(made.count() - _formula(own.stored, made)) == 0
+    found = effective_count(made)
+    assert found.certified and sp.expand(found.effective - _formula(own.effective, made)) == 0
+
+
+def _formula(text, made):
+    return sp.sympify(text, {name: sp.Symbol(name) for name in made.size_names})
+
+
+TRANSPOSE = """
+I: constant n x n
+h' = h + 0.1 * tanh((W - W.T - 0.01 * I) @ h + V @ x + b)
+"""
+BLOCKS_AND_ROOT = """
+x: n
+W_a: blocks 2
+W_x: blocks 2
+r = sigmoid(W_a @ x + b_a)
+i = sigmoid(W_x @ x + b_x)
+a = exp(-8 * softplus(L) * r)
+h' = a * h + sqrt(1 - a * a) * (i * x)
+"""
+ROTATION = """
+u: k
+v: k
+u' = exp(-exp(nu)) * (cos(theta) * u - sin(theta) * v) + B @ x
+v' = exp(-exp(nu)) * (sin(theta) * u + cos(theta) * v) + C @ x
+h' = P @ u'
+"""
+LAYER_NORM = """
+a = W @ x + U @ h
+d = a - mean(a)
+h' = tanh(g * (d / sqrt(mean(d * d) + 0.00001)) + b)
+"""
+SAYABLE = {
+    "antisymmetric": (TRANSPOSE, {"m": 3, "n": 5}, 3 * 5 + 5 * 5 + 5),
+    "RG-LRU with two blocks": (BLOCKS_AND_ROOT, {"n": 4}, 2 * 4 * 4 // 2 + 3 * 4),
+    "LRU": (ROTATION, {"m": 3, "n": 5, "k": 4}, 2 * 4 + 2 * 4 * 3 + 5 * 4),
+    "layer norm": (LAYER_NORM, {"m": 3, "n": 5}, 5 * 3 + 5 * 5 + 2 * 5),
+}
+"""What the language could not say once, with its count by hand; the sLSTM is in the catalogue."""
+
+
+@pytest.mark.parametrize("name", SAYABLE)
+def test_what_could_not_be_said_is_counted(name):
+    text, sizes, count = SAYABLE[name]
+    assert Cell(text).count(**sizes) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("h' = conv(W, x)", "conv"),
+        ("h' = cumsum(W @ x)", "cumsum"),
+        ("h' = W @ x @ h", "h' = W @ x @ h"),
+    ],
+)
+def test_what_cannot_be_said_is_refused_by_name(text, what):
+    with pytest.raises(CellError, match=re.escape(what)):
+        Cell(text)
+
+
+# Section 4: what was silent
+
+
+def test_a_cell_without_input_and_names_that_became_parameters_are_told(tmp_path, capsys):
+    (tmp_path / "own.cell").write_text("h' = tanh(W @ u + U @ h + b)\n")
+    assert main(["count", str(tmp_path / "own.cell")]) == 0
+    assert "x never occurs, so this cell has no input; u was taken for a parameter" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_cell_that_keeps_the_last_input_can_be_stacked():
+    own = Cell("p: m\nh' = tanh(W @ x + V @ p + U @ h)\np' = x")
+    assert Layer(own, 3).count(m=3, n=4) == 2 * 3 * 4 + 16 + 2 * 3 * 16
+
+
+def test_two_layers_of_mingru_in_both_directions():
+    found = effective_count(Layer(cell("minimal.mingru"), 2, bidirectional=True), m=3, n=4)
+    assert (found.stored, found.effective, found.certified) == (208, 200, True)
+
+
+def test_numbers_that_scale_a_gate_are_no_biases():
+    assert cell("minimal.fastgrnn").biases(m=16, n=32) == 2 * 32
