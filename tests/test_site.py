@@ -113,7 +113,7 @@ document.fonts.ready.then(() => done(true), error => done(String(error)));
 
 LAY_OUT = """
 const all = document.createElement('style');
-all.textContent = 'article section { content-visibility: visible !important; }';
+all.textContent = 'article * { content-visibility: visible !important; }';
 document.head.append(all);
 """
 
