@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from html import escape
 from io import StringIO
 from typing import Any
@@ -13,66 +11,12 @@ from typing import Any
 import sympy as sp
 
 from gru_sym.cells import Cell, Parameter, SizeValue
+from gru_sym.formulas import read_formula
 from gru_sym.language.shapes import axes
 from gru_sym.latex import LatexWriter, alike, plain_latex
-
-SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-@dataclass(frozen=True)
-class Math:
-    """A table entry with a LaTeX form, and a plain one for a terminal."""
-
-    latex: str
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
-
-
-@dataclass(frozen=True)
-class Table:
-    """Headers and rows. An entry is text, a number, a SymPy expression or a `Math`.
-
-    >>> print(Table(("cell", "count"), [("rnn.elman", 3)]))
-    cell       count
-    rnn.elman  3
-    """
-
-    headers: Sequence[str]
-    rows: Sequence[Sequence[object]]
-
-    def __str__(self) -> str:
-        lines = [[str(entry) for entry in row] for row in (self.headers, *self.rows)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        padded = (zip(line, widths, strict=True) for line in lines)
-        return "\n".join(
-            "  ".join(f"{entry:<{w}}" for entry, w in line).rstrip() for line in padded
-        )
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_markdown_(self) -> str:
-        lines = [self.headers, ["---"] * len(self.headers)]
-        lines.extend([_markdown(entry) for entry in row] for row in self.rows)
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def table_html(headers: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table in HTML, of entries that are HTML.
-
-    >>> print(table_html(["a", "b"], [["1", "<b>2</b>"]]))
-    <table><thead><tr><th>a</th><th>b</th></tr></thead><tbody>
-    <tr><td>1</td><td><b>2</b></td></tr>
-    </tbody></table>
-    """
-
-    def row(tag: str, entries: Iterable[str]) -> str:
-        return f"<tr>{''.join(f'<{tag}>{entry}</{tag}>' for entry in entries)}</tr>"
-
-    head = f"<table><thead>{row('th', headers)}</thead><tbody>"
-    return "\n".join([head, *(row("td", entries) for entries in rows), "</tbody></table>"])
+from gru_sym.tables import Math as Math
+from gru_sym.tables import Table as Table
+from gru_sym.tables import table_html as table_html
 
 
 @dataclass(frozen=True)
@@ -87,14 +31,6 @@ class Drawing:
 
     def __repr__(self) -> str:
         return self.alt
-
-
-def _markdown(entry: object) -> str:
-    if isinstance(entry, Math):
-        return f"${entry.latex}$"
-    if isinstance(entry, sp.Basic):
-        return f"${formula_latex(entry)}$"
-    return str(entry).replace("|", r"\|")
 
 
 def formula_latex(formula: sp.Expr) -> str:
@@ -113,8 +49,7 @@ def factored(formula: SizeValue) -> str | None:
     >>> factored(m * n + n**2 + 2 * n) is None
     True
     """
-    common, terms = _terms(formula)
-    return f"{common}({_sum(terms)})" if common > 1 and len(terms) > 1 else None
+    return read_formula(str(sp.expand(formula))).factored()
 
 
 def spelled(formula: SizeValue) -> str:
@@ -126,52 +61,7 @@ def spelled(formula: SizeValue) -> str:
     >>> spelled(2 * n**2 / sp.Symbol("H") + 3 * n), spelled(n * (n - 1) / 2)
     ('2n²/H + 3n', 'n²/2 - n/2')
     """
-    common, terms = _terms(formula)
-    return factored(formula) or _sum([(common * number, *rest) for number, *rest in terms])
-
-
-def _terms(formula: SizeValue) -> tuple[int, list[Any]]:
-    """The common factor, and each term without it: its number, the names and their powers."""
-    formula = sp.expand(formula)
-    symbols = sorted(formula.free_symbols, key=lambda s: (s.name != "n", s.name != "m", s.name))
-    if not symbols:
-        return 1, [(Fraction(int(formula)), (), ())]
-    terms = []
-    for term in sp.Add.make_args(formula):
-        number, rest = term.as_coeff_Mul()
-        exponents = rest.as_powers_dict()
-        terms.append(
-            (tuple(int(exponents.get(symbol, 0)) for symbol in symbols), Fraction(str(number)))
-        )
-    whole = all(c.denominator == 1 for _, c in terms)
-    common = math.gcd(*(int(c) for _, c in terms)) if whole else 1
-    names = [symbol.name for symbol in symbols]
-    # n² + nm + n, and n²/H where n² is
-    terms.sort(key=lambda t: (sum(p for p in t[0] if p > 0), t[0]), reverse=True)
-    return common, [(c / common, names, powers) for powers, c in terms]
-
-
-def _sum(terms: Sequence[Any]) -> str:
-    first, *others = [(number < 0, _monomial(abs(number), *rest)) for number, *rest in terms]
-    text: str = "-" * first[0] + first[1]
-    return text + "".join((" - " if negative else " + ") + other for negative, other in others)
-
-
-def _monomial(coefficient: Fraction, names: Sequence[str], powers: Sequence[int]) -> str:
-    """2n, nm, n² or n²/H; with a name of several letters, 2·hidden."""
-    powers_of = [
-        (name + (str(abs(power)).translate(SUPERSCRIPTS) if abs(power) > 1 else ""), power)
-        for name, power in zip(names, powers, strict=True)
-        if power
-    ]
-    above = [text for text, power in powers_of if power > 0]
-    below = [text for text, power in powers_of if power < 0]
-    if coefficient.numerator != 1 or not above:
-        above.insert(0, str(coefficient.numerator))
-    if coefficient.denominator != 1:
-        below.insert(0, str(coefficient.denominator))
-    joint = "" if all(len(name) == 1 for name in names) else "·"
-    return "/".join([joint.join(above), *below])
+    return read_formula(str(sp.expand(formula))).spelled()
 
 
 def drawing(figure: Any, alt: str) -> Drawing:

@@ -26,11 +26,12 @@ from gru_sym.conversion import files
 from gru_sym.conversion.files import FileError, Tensors, read, write
 from gru_sym.conversion.matching import guess
 from gru_sym.conversion.passages import Passage, passage
-from gru_sym.conversion.recognition import recognise
 from gru_sym.conversion.stacks import stack_of
 from gru_sym.explanation.keras_names import named
+from gru_sym.explanation.recognition import recognise
 from gru_sym.libraries.layout import layout
-from gru_sym.libraries.layout_text import Form, SizeOf
+from gru_sym.libraries.layout_text import Form
+from gru_sym.libraries.naming import SizeOf
 from gru_sym.libraries.stored import stored_layer
 from gru_sym.libraries.texts import names
 

@@ -12,7 +12,7 @@ import pytest
 from gru_sym import Cell, cell
 from gru_sym.layers import Layer
 from gru_sym.libraries.layout import Layout, libraries
-from gru_sym.libraries.layout_text import SizeOf
+from gru_sym.libraries.naming import SizeOf
 
 DATA = Path(__file__).parent / "data" / "atlas_counts.csv"
 ROWS = list(csv.DictReader(DATA.read_text(encoding="utf-8").splitlines()))

@@ -9,11 +9,10 @@ from typing import Any
 
 from gru_sym.conversion.matching import Linear
 from gru_sym.conversion.passages import Obstacle, Passage, passage, passage_if
-from gru_sym.conversion.recognition import allowed
 from gru_sym.conversion.stacks import Place, Stack, part_of, stack_of
 from gru_sym.libraries.atlas import written
-from gru_sym.libraries.layout import Layout, layout
-from gru_sym.libraries.layout_text import SizeOf
+from gru_sym.libraries.layout import Layout, allowed, layout
+from gru_sym.libraries.naming import SizeOf
 from gru_sym.libraries.stored import StoredLayer, stored_layer
 from gru_sym.libraries.tensors import array_library
 

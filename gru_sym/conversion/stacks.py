@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gru_sym.conversion.recognition import Recognised, recognise
+from gru_sym.explanation.recognition import Recognised, recognise
 from gru_sym.language.syntax import INPUT
 from gru_sym.libraries.atlas import written
-from gru_sym.libraries.layout import Layout
+from gru_sym.libraries.layout import Layout, allowed
 from gru_sym.libraries.stored import StoredLayer
 
 Place = tuple[int, int]
@@ -67,7 +67,7 @@ def stack_of(
     """The layer, or the layers on top of each other, that are meant."""
     if not tensors:
         raise ValueError("there are no tensors")
-    found = recognise(tensors, library, name, options)
+    found = recognise(tensors, library, allowed(library, name, options))
     if layer is not None:
         known = {one.prefix.strip("/"): one for one in found}
         wanted = [layer] if isinstance(layer, str) else list(layer)

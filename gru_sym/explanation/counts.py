@@ -20,7 +20,8 @@ import sympy as sp
 from gru_sym.cells import Cell
 from gru_sym.explanation.contents import Shown
 from gru_sym.layers import Layer
-from gru_sym.libraries.layout_text import Form, SizeOf
+from gru_sym.libraries.layout_text import Form
+from gru_sym.libraries.naming import SizeOf
 from gru_sym.libraries.stored import stored_layer
 from gru_sym.libraries.texts import forms, title
 from gru_sym.libraries.texts import names as libraries

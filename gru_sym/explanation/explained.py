@@ -14,7 +14,7 @@ from gru_sym.explanation.contents import Contents, Shown, Tensor, distinct, trai
 
 if TYPE_CHECKING:
     from gru_sym.explanation.explained_layer import ExplainedLayer
-    from gru_sym.render import Table
+    from gru_sym.tables import Table
 
 MAX_LINES = 40
 """The most tensors outside recurrent layers that the text lists; `rest` has them all."""
@@ -134,7 +134,7 @@ class Explanation(Shown):
     @property
     def listed(self) -> Table:
         """The first of the tensors outside recurrent layers."""
-        from gru_sym.render import Table
+        from gru_sym.tables import Table
 
         rows = [(t.name, t.shape, f"{t.count:,}") for t in self.rest[:MAX_LINES]]
         return Table(("tensor", "shape", "count"), rows)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from textwrap import wrap
 from typing import Any
 
 from gru_sym.explanation.contents import Tensor, distinct, trainable
+from gru_sym.explanation.known import KnownLayer
 from gru_sym.explanation.recognition import Found
-from gru_sym.libraries.stored import StoredLayer
-from gru_sym.libraries.texts import title
-from gru_sym.render import Table
+from gru_sym.tables import Table
 
 BY_SHAPES = "found by its shapes alone: its names say nothing"
 
@@ -35,22 +33,22 @@ class ExplainedLayer:
     @property
     def library(self) -> str:
         """The library whose layer it is, the most usual one where several fit."""
-        return title(self.found.fits[0].library)
+        return self._known.form.title
 
     @property
     def layer(self) -> str:
         """The layer as that library writes it."""
-        return self.found.fits[0].call
+        return self._known.form.call
 
     @property
     def cell_id(self) -> str:
         """The cell of the catalogue that it computes."""
-        return self._stored.cell_id
+        return self._known.form.cell.partition(" ")[0]
 
     @property
     def sizes(self) -> dict[str, int]:
         """The sizes by the cell's symbols."""
-        return dict(self._stored.sizes)
+        return dict(self._known.sizes)
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -70,57 +68,43 @@ class ExplainedLayer:
     @property
     def formula(self) -> str:
         """The count in symbols."""
-        return str(self._stored.layer.count())
+        return str(self._known.formula)
 
     @property
     def count(self) -> int:
         """The count by the formula."""
-        return int(self._stored.count)
+        return self._known.formula.at(self.sizes)
 
-    @cached_property
+    @property
     def effective(self) -> int | None:
         """How many count, each cell for itself; None where that is not certified for all sizes."""
-        from gru_sym.certificates.effective import effective_count
-
-        layer = self._stored.layer
-        certified = effective_count(layer.cell)
-        if not certified.certified or certified.condition:
-            return None
-        redundant = certified.redundancy
-        levels = range(int(layer.num_layers))
-        each = [int(redundant.count(**layer.sizes_at(level, self.sizes))) for level in levels]
-        return self.count - layer.directions * sum(each)
+        redundant = self._known.redundant
+        return None if redundant is None else self.count - redundant.at(self.sizes)
 
     @property
     def gates(self) -> dict[str, dict[str, int]]:
         """The count of every gate, by role, over all levels and directions."""
-        found: dict[str, dict[str, int]] = {}
-        for parameter in self._stored.layer.parameters:
-            gate = found.setdefault(parameter.gate, {})
-            count = int(parameter.count.subs(self.sizes))
-            gate[parameter.role] = gate.get(parameter.role, 0) + count
-        return found
+        return self._known.gates
 
     @property
     def also(self) -> list[str]:
         """What else its tensors may be."""
-        return [f"{title(fit.library)} {fit.call}" for fit in self.found.fits[1:]]
+        return [fit.name for fit in self.found.fits[1:]]
 
     @property
-    def _stored(self) -> StoredLayer:
-        return self.found.fits[0].stored
+    def _known(self) -> KnownLayer:
+        return self.found.fits[0]
 
     @property
     def called(self) -> str:
         """Where it is and what it is: "encoder: PyTorch GRU(bias=True)"."""
-        return f"{self.name}: " * bool(self.name) + f"{self.library} {self.layer}"
+        return f"{self.name}: " * bool(self.name) + self._known.name
 
     @property
     def size(self) -> str:
         """How it is stacked, and its sizes: "2 layers, both directions, m = 64, n = 128"."""
-        layer = self._stored.layer
-        shape = f"{layer.num_layers} layers, " * (layer.num_layers != 1)
-        shape += "both directions, " * layer.bidirectional
+        shape = f"{self._known.levels} layers, " * (self._known.levels != 1)
+        shape += "both directions, " * self._known.both
         return shape + ", ".join(f"{name} = {size}" for name, size in self.sizes.items())
 
     @property
@@ -164,10 +148,9 @@ class ExplainedLayer:
     def as_json(self) -> dict[str, Any]:
         """The layer for programs."""
         own = ("name", "library", "layer", "cell_id", "sizes", "formula", "count", "stored")
-        layer = self._stored.layer
         return {name: getattr(self, name) for name in own} | {
-            "num_layers": layer.num_layers,
-            "bidirectional": layer.bidirectional,
+            "num_layers": self._known.levels,
+            "bidirectional": self._known.both,
             "trainable": self.trainable,
             "effective": self.effective,
             "gates": self.gates,

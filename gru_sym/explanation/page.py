@@ -8,7 +8,7 @@ from html import escape
 from gru_sym.explanation.contents import distinct
 from gru_sym.explanation.explained import NO_LAYER, Explanation
 from gru_sym.explanation.explained_layer import BY_SHAPES, ExplainedLayer
-from gru_sym.render import Table, spelled, table_html
+from gru_sym.tables import Table, table_html
 
 
 def as_html(explanation: Explanation) -> str:
@@ -44,7 +44,7 @@ def _layer(layer: ExplainedLayer) -> Iterable[str]:
     by_shapes = [BY_SHAPES] if layer.found.evidence == "shapes" else []
     yield from map(_paragraph, [layer.size, *by_shapes])
     yield _table(layer.by_gate)
-    formula = f"{spelled(layer.found.fits[0].stored.layer.count())} = {layer.count:,}"
+    formula = f"{layer.found.fits[0].formula.spelled()} = {layer.count:,}"
     yield from map(_paragraph, filter(None, [formula, layer.counts, layer.difference]))
     if layer.also:
         yield from _fold(f"fits as well: {len(layer.also)} more", map(_paragraph, layer.also))

@@ -17,8 +17,9 @@ from gru_sym.cells import Cell
 from gru_sym.certificates import effective_count
 from gru_sym.codegen.reading import functions_in
 from gru_sym.libraries.layout import layout, libraries
-from gru_sym.libraries.layout_text import FLAGS, Block, Form, SizeOf, TensorLine
+from gru_sym.libraries.layout_text import FLAGS, Block, Form, TensorLine
 from gru_sym.libraries.live.record import Record, Row
+from gru_sym.libraries.naming import SizeOf
 from gru_sym.libraries.stored import StoredLayer, stored_layer
 from gru_sym.libraries.structure import gate_order, reset_side, update_keeps
 from gru_sym.libraries.texts import title

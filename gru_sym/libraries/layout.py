@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import difflib
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from gru_sym.cells import SizeValue
 from gru_sym.layers import Layer
-from gru_sym.libraries.layout_text import Form, Option, Reader, SizeOf
+from gru_sym.libraries.layout_text import Form, Reader
+from gru_sym.libraries.naming import Option, SizeOf
 from gru_sym.libraries.stored import StoredLayer, stored_layer
 from gru_sym.libraries.tensors import arrange
 from gru_sym.libraries.texts import names, text_of, without_version
@@ -150,6 +151,37 @@ class Layout:
             known = ", ".join(self.layers)
             raise ValueError(f"{self.title} has no layer {layer} that is known; there are {known}")
         return forms
+
+
+def allowed(library: Layout, layer: str | None, options: Mapping[str, Any]) -> Iterator[Form]:
+    """The forms of a library with this name and these options.
+
+    Raises `ValueError` where there is none.
+    """
+    if layer is not None:
+        library.layer(layer, **options)
+    known = {name for form in library.forms for name in form.options}
+    if unknown := sorted(options.keys() - known):
+        raise ValueError(
+            f"no layer of {library.title} has an option {unknown[0]}; there are "
+            f"{', '.join(sorted(known))}"
+        )
+    found = [
+        form
+        for form in library.forms
+        if layer in (None, form.layer)
+        and all(name in form.options and _fits(form, name, v) for name, v in options.items())
+    ]
+    if not found:
+        wanted = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        raise ValueError(f"no layer of {library.title} is known with {wanted}")
+    yield from found
+
+
+def _fits(form: Form, option: str, value: object) -> bool:
+    """Whether an option of a form may have a value; a size may have any."""
+    own = form.options[option]
+    return isinstance(own, SizeOf) or own == value
 
 
 def _sizes(form: Form, given: Mapping[str, Any]) -> dict[str, int] | None:

@@ -41,11 +41,11 @@ from gru_sym.functions import FUNCTIONS
 from gru_sym.language.errors import CellError
 from gru_sym.language.parser import parse
 from gru_sym.language.syntax import Expression, Minus, Name, Number, Plus, Times, plain_number
+from gru_sym.libraries.naming import HOLES, Named, Option, SizeOf, by_direction
 
 COLUMNS = re.compile(r"\s{2,}")
 TENSOR = re.compile(r"([^\s=(]+?)(\[direction\])?\s*=(.*)")
 CHANGES = re.compile(r"(?: with (\w+) for (\w+)| (without biases)| (with trained initial states))")
-HOLES = re.compile(r"\{([^{}]*)\}")
 
 EVIDENCE = ("run", "run once", "read")
 FLAGS = ("transposed", "reshaped", "interleaved")
@@ -55,19 +55,6 @@ BLOCK = "a block is one parameter, perhaps with a sign, a number or a constant, 
 
 class LayoutError(ValueError):
     """A layout that cannot be read, with its file and line and one sentence."""
-
-
-@dataclass(frozen=True)
-class SizeOf:
-    """The value of an option that is a size of the cell."""
-
-    size: str
-
-    def __str__(self) -> str:
-        return self.size
-
-
-Option = bool | int | str | None | SizeOf
 
 
 @dataclass(frozen=True)
@@ -103,7 +90,7 @@ class TensorLine:
 
 
 @dataclass(frozen=True, eq=False)
-class Form:
+class Form(Named):
     """A layer with some options: its cell, its tensors, how it is known, and a reader's line."""
 
     number: int
@@ -117,37 +104,6 @@ class Form:
     lines: tuple[TensorLine, ...]
     evidence: str = "read"
     note: str = ""
-
-    def tensor_name(self, line: TensorLine, level: int, direction: int, both: bool) -> str:
-        """What the library calls a tensor of one level and direction."""
-
-        def fill(hole: re.Match[str]) -> str:
-            if hole[1] in ("level", "level+1"):
-                return str(level + (hole[1] == "level+1"))
-            return _by_direction(hole[1])[direction + both if both else 0]
-
-        return HOLES.sub(fill, self.naming).replace("*", line.name)
-
-    @property
-    def has_levels(self) -> bool:
-        """Whether one layer of the library may be a stack."""
-        return any(hole.startswith("level") for hole in HOLES.findall(self.naming))
-
-    @property
-    def has_directions(self) -> bool:
-        """Whether one layer of the library may have both directions."""
-        return self.names_directions or any(line.by_direction for line in self.lines)
-
-    @property
-    def names_directions(self) -> bool:
-        """Whether a tensor's name tells its direction."""
-        return any(not hole.startswith("level") for hole in HOLES.findall(self.naming))
-
-
-def _by_direction(hole: str) -> tuple[str, ...]:
-    """A hole's text for the one direction there is, for the first of two, for the second."""
-    parts = tuple(hole.split("|"))
-    return ("", "", *parts) if len(parts) == 1 else parts
 
 
 class Reader:
@@ -279,7 +235,7 @@ class Reader:
                 "such as *_l{level}{_reverse}"
             )
         for hole in HOLES.findall(naming):
-            if hole not in ("level", "level+1") and len(_by_direction(hole)) != 3:
+            if hole not in ("level", "level+1") and len(by_direction(hole)) != 3:
                 self.fail(
                     f"{{{hole}}} is {{level}}, {{level+1}}, {{_reverse}} for the second "
                     "direction, or {one|forward|backward}"

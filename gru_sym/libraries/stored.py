@@ -14,11 +14,9 @@ from gru_sym.layers import Layer
 from gru_sym.libraries.layout_text import Form, TensorLine
 from gru_sym.libraries.tensors import (
     Arrangement,
-    Axis,
     arrange,
     array_library,
     assemble,
-    axis_of,
     solve_sizes,
     take,
 )
@@ -64,11 +62,6 @@ class StoredLayer:
             name: tuple(evaluate(sp.sympify(size), self.sizes, known, owner) for size in shape)
             for name, shape in self._shapes.items()
         }
-
-    @cached_property
-    def axes(self) -> dict[str, tuple[Axis, ...]]:
-        """The shapes of its tensors, as sums of sizes."""
-        return {name: tuple(map(axis_of, shape)) for name, shape in self.tensors.items()}
 
     def unpack(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters by the names of `layer.parameters`: views, where nothing is computed.
@@ -140,7 +133,7 @@ class StoredLayer:
         for (level, direction), own in names.items():
             for line in self.form.lines:
                 if own.keys() >= {*line.parameters}:
-                    tensor = self.form.tensor_name(line, level, direction, both)
+                    tensor = self.form.tensor_name(line.name, level, direction, both)
                     part = _Part(line, own, direction if line.by_direction else None)
                     parts.setdefault(tensor, []).append(part)
         return parts

@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import sympy as sp
 
+from gru_sym.libraries.fitting import axis_of, solve
 from gru_sym.libraries.layout_text import Block, TensorLine
 
 Shape = tuple[Any, ...]
@@ -132,63 +133,6 @@ def array_library(array: Any) -> Any:
     return importlib.import_module(type(array).__module__.partition(".")[0])
 
 
-Axis: TypeAlias = tuple[int, tuple[tuple[str, int], ...]]
-"""A number, and so many times each size: an axis of 3*n + 1 is (1, (("n", 3),))."""
-
-
-def axis_of(axis: Any) -> Axis:
-    """An axis that is a sum of sizes.
-
-    >>> axis_of(3 * sp.Symbol("n") + 1), axis_of(2)
-    ((1, (('n', 3),)), (2, ()))
-    """
-    terms = sp.expand(sp.sympify(axis)).as_coefficients_dict()
-    sizes = tuple((str(size), int(times)) for size, times in terms.items() if size != 1)
-    return int(terms.get(sp.S.One, 0)), sizes
-
-
-def fit(
-    wanted: Mapping[str, tuple[Axis, ...]], given: Mapping[str, tuple[int, ...]]
-) -> dict[str, int] | None:
-    """The sizes at which arrays have these shapes; None if there are none.
-
-    >>> wanted = {"kernel": ((0, (("m", 1),)), (0, (("n", 3),))), "bias": ((0, (("n", 3),)),)}
-    >>> fit(wanted, {"kernel": (5, 9), "bias": (9,)})
-    {'m': 5, 'n': 3}
-    >>> fit(wanted, {"kernel": (5, 9), "bias": (8,)}) is None
-    True
-    """
-    if any(len(wanted[name]) != len(shape) for name, shape in given.items()):
-        return None
-    sizes: dict[str, int] = {}
-    axes = [pair for name, shape in given.items() for pair in zip(wanted[name], shape, strict=True)]
-    return sizes if _solve(axes, sizes) else None
-
-
-def _solve(todo: list[tuple[Axis, int]], sizes: dict[str, int]) -> bool:
-    """Find the sizes, each from an axis where it alone is open; whether every axis is so long."""
-    good = True
-    while todo:
-        left = []
-        for (constant, terms), number in todo:
-            rest = number - constant - sum(k * sizes[s] for s, k in terms if s in sizes)
-            match [(size, times) for size, times in terms if size not in sizes]:
-                case []:
-                    good = good and not rest
-                case [(size, times)]:
-                    value, over = divmod(rest, times)
-                    if over or value < 1:
-                        good = False
-                    else:
-                        sizes[size] = value
-                case _:
-                    left.append(((constant, terms), number))
-        if len(left) == len(todo):
-            return False
-        todo = left
-    return good
-
-
 def solve_sizes(
     wanted: Mapping[str, Shape], given: Mapping[str, tuple[int, ...]], known: Mapping[str, int]
 ) -> dict[str, int]:
@@ -206,12 +150,12 @@ def solve_sizes(
         raise ValueError(f"{name} {problem}")
     sizes = dict(known)
     axes = [
-        (axis_of(axis), number)
+        (axis_of(str(sp.expand(axis))), number)
         for name, shape in wanted.items()
         if len(shape) == len(given[name])
         for axis, number in zip(shape, given[name], strict=True)
     ]
-    _solve(axes, sizes)
+    solve(axes, sizes)
     for name, shape in wanted.items():
         right = tuple(sp.sympify(axis).subs(sizes) for axis in shape)
         if right != tuple(given[name]):

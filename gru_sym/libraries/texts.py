@@ -1,12 +1,17 @@
-"""The libraries' texts in the one order in which they are shown; not yet checked with the cells."""
+"""The libraries' texts in the one order in which they are shown; not yet checked with the cells.
+
+SymPy is loaded with the first text that is read.
+"""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gru_sym.libraries.layout_text import EVIDENCE, Form, Reader
+if TYPE_CHECKING:
+    from gru_sym.libraries.layout_text import Form, Reader
 
 FOLDER = Path(__file__).parent / "layouts"
 
@@ -33,6 +38,8 @@ def text_of(library: str) -> Reader:
     known = sorted(path.stem for path in FOLDER.glob("*.txt"))
     if library not in known:
         raise ValueError(f"there is no layout of {library!r}; there are {', '.join(known)}")
+    from gru_sym.libraries.layout_text import Reader
+
     path = FOLDER / f"{library}.txt"
     return Reader(path.read_text(encoding="utf-8"), path.name)
 
@@ -44,6 +51,7 @@ def names() -> tuple[str, ...]:
     >>> names()[:3]
     ('pytorch', 'keras', 'flax_linen')
     """
+    from gru_sym.libraries.layout_text import EVIDENCE
 
     def place(name: str) -> tuple[int, int, str]:
         first = FIRST.index(name) if name in FIRST else len(FIRST)

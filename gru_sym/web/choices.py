@@ -11,7 +11,8 @@ import sympy as sp
 from gru_sym.cells import Cell
 from gru_sym.layers import Layer
 from gru_sym.libraries.layout import Layout, libraries
-from gru_sym.libraries.layout_text import Form, Option, SizeOf
+from gru_sym.libraries.layout_text import Form
+from gru_sym.libraries.naming import Option, SizeOf
 from gru_sym.libraries.stored import StoredLayer, stored_layer
 from gru_sym.libraries.structure import reset_side
 from gru_sym.lookup import catalogue

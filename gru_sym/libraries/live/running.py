@@ -23,9 +23,10 @@ from gru_sym.codegen.stacked import Stack
 from gru_sym.layers import Layer
 from gru_sym.libraries.atlas import written
 from gru_sym.libraries.layout import layout
-from gru_sym.libraries.layout_text import Form, SizeOf
+from gru_sym.libraries.layout_text import Form
 from gru_sym.libraries.live import RUNNERS, Answer, Question
 from gru_sym.libraries.live.record import Row
+from gru_sym.libraries.naming import SizeOf
 from gru_sym.libraries.stored import StoredLayer, stored_layer
 from gru_sym.libraries.structure import reset_moved
 from gru_sym.roles import RECURRENT_KERNEL
