@@ -32,17 +32,13 @@ class Formula:
 
     def at(self, sizes: Mapping[str, int]) -> int:
         """The value at these sizes, or a `ValueError` where it is no whole number."""
-        over = math.lcm(*(number.denominator for number in self.terms.values()))
-        divisors = [
-            math.prod(sizes[name] ** -power for name, power in powers if power < 0)
-            for powers in self.terms
-        ]
-        over *= math.lcm(*divisors)
-        total = sum(
-            int(number * (over // divisor))
-            * math.prod(sizes[name] ** power for name, power in powers if power > 0)
-            for (powers, number), divisor in zip(self.terms.items(), divisors, strict=True)
-        )
+        total, over = 0, 1  # a fraction
+        for powers, number in self.terms.items():
+            above, below = number.numerator, number.denominator
+            for name, power in powers:
+                above *= sizes[name] ** max(power, 0)
+                below *= sizes[name] ** max(-power, 0)
+            total, over = total * below + above * over, over * below
         value, left = divmod(total, over)
         if left:
             raise ValueError(f"{self} is no whole number at {dict(sizes)}")
@@ -60,7 +56,7 @@ class Formula:
         order = sorted(self._names)
         parts = []
         for powers in sorted(self.terms, key=lambda p: _exponents(p, order), reverse=True):
-            above, below = _sides(abs(self.terms[powers]), powers, order, lambda p: f"**{p}")
+            above, below = _sides(self.terms[powers], powers, order, lambda p: f"**{p}")
             under = f"({'*'.join(below)})" if len(below) > 1 else "".join(below)
             parts.append((self.terms[powers] < 0, "/".join(filter(None, ["*".join(above), under]))))
         return _sum(parts)
@@ -92,7 +88,7 @@ class Formula:
         parts = []
         for powers in sorted(self.terms, key=place, reverse=True):
             above, below = _sides(
-                abs(self.terms[powers]), powers, order, lambda p: str(p).translate(SUPERSCRIPTS)
+                self.terms[powers], powers, order, lambda p: str(p).translate(SUPERSCRIPTS)
             )
             parts.append((self.terms[powers] < 0, "/".join([joint.join(above), *below])))
         return _sum(parts)
@@ -105,13 +101,13 @@ def _exponents(powers: Powers, order: Sequence[str]) -> list[int]:
 def _sides(
     number: int | Fraction, powers: Powers, order: Sequence[str], raised: Callable[[int], str]
 ) -> tuple[list[str], list[str]]:
-    """The factors of a product, and of what it is divided by."""
+    """The factors of a product without its sign, and of what it is divided by."""
     own = sorted(powers, key=lambda pair: order.index(pair[0]))
     written = [(name + (raised(abs(p)) if abs(p) > 1 else ""), p) for name, p in own]
     above = [text for text, power in written if power > 0]
     below = [text for text, power in written if power < 0]
-    if number.numerator != 1 or not above:
-        above.insert(0, str(number.numerator))
+    if abs(number.numerator) != 1 or not above:
+        above.insert(0, str(abs(number.numerator)))
     if number.denominator != 1:
         below.insert(0, str(number.denominator))
     return above, below

@@ -9,8 +9,10 @@ from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import groupby
+from typing import TYPE_CHECKING
 
-from gru_sym.cells import Cell
+if TYPE_CHECKING:
+    from gru_sym.cells import Cell
 
 SUFFIX = ".cell"
 FOLDER = files("gru_sym") / "texts"
@@ -24,7 +26,7 @@ class UnknownCell(KeyError):
         return str(self.args[0])
 
 
-class Catalogue(Mapping[str, Cell]):
+class Catalogue(Mapping[str, "Cell"]):
     """Every cell of the catalogue, by id; read when it is first asked for.
 
     >>> "gru.pytorch" in catalogue
@@ -58,6 +60,8 @@ class Catalogue(Mapping[str, Cell]):
         if name not in names:
             advice = _advice(str(name), names)
             raise UnknownCell(f"there is no cell {name} in the catalogue; {advice}")
+        from gru_sym.cells import Cell
+
         return Cell((self.folder / f"{name}.cell").read_text(encoding="utf-8"), name)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gru_sym import catalogue, explain_count
 from gru_sym.cli.main import main
-from gru_sym.explanation.counts import SIZES, M, N, _kinds, rough
+from gru_sym.explanation.counts import SIZES, _kinds, rough
 from gru_sym.layers import Layer
 
 
@@ -28,7 +28,8 @@ def test_every_answer_has_the_number_and_none_is_left_out(count):
             formula = kind.stacked(levels, both)
             if formula is None:
                 continue
-            c = {p: int(k) for p, k in sp.Poly(formula, M, N).as_dict().items()}
+            polynomial = sp.Poly(sp.sympify(str(formula)), *sp.symbols("m n"))
+            c = {p: int(k) for p, k in polynomial.as_dict().items()}
             for n in range(1, count + 1):
                 if c.get((0, 2), 0) * n * n > count:
                     break

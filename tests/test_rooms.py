@@ -10,10 +10,10 @@ import gru_sym
 
 PACKAGE = Path(gru_sym.__file__).parent
 ORDER = """
-    arithmetic functions language roles latex algebra cells layers render lookup normal rewriting
-    proved biases transform models certificates figures correspondence equivalence codegen
-    operations costs budgets intervals writing records provenance timing cudnn experiment libraries
-    explanation conversion measure web cli __main__
+    arithmetic formulas functions language roles latex algebra cells layers tables render lookup
+    normal rewriting proved biases transform models certificates figures correspondence
+    equivalence codegen operations costs budgets intervals writing records provenance timing
+    cudnn experiment libraries explanation conversion measure web cli __main__
 """.split()
 """From the ground up: a room imports from rooms before it alone."""
 

@@ -124,7 +124,7 @@ def packed(folders: list[str]) -> dict[str, bytes]:
             source = standard.read(inner) if home == STANDARD else file.read_bytes()
             files[f"{inner}c"] = byte_code(source, inner, name)
     for folder in map(Path, folders):
-        for pattern in ("texts/*.cell", "libraries/layouts/*.txt"):
+        for pattern in ("texts/*.cell", "libraries/layouts/*.txt", "explanation/*.json"):
             for text in sorted(folder.glob(f"gru_sym/{pattern}")):
                 files[text.relative_to(folder).as_posix()] = text.read_bytes()
     own = {inner for inner in files if inner.startswith("gru_sym/")}

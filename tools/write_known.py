@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import gru_sym
 from gru_sym.explanation.deriving import everything
@@ -24,9 +25,10 @@ def text() -> str:
     return f'{{"libraries": {{\n{libraries}\n}},\n"cells": {{\n{cells}\n}}}}\n'
 
 
-def _library(record: dict[str, object]) -> str:
+def _library(record: dict[str, Any]) -> str:
     forms = ",\n".join(map(_line, record["forms"]))
-    return f'{{"title": {json.dumps(record["title"])}, "ends": {_line(record["ends"])}, "forms": [\n{forms}]}}'
+    about = _line({name: record[name] for name in ("title", "ends")}).removesuffix("}")
+    return f'{about}, "forms": [\n{forms}]}}'
 
 
 def _line(record: object) -> str:

@@ -1,6 +1,6 @@
 """Words in, exit status out: 0 done, 2 with one line on standard error for bad input.
 
-The commands are imported inside `main`, and SymPy with them: an interrupt is quiet also then.
+The command is imported inside `main`, and SymPy with it: an interrupt is quiet also then.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = MODULE) -> int:
 def _answer(arguments: Sequence[str], prog: str) -> tuple[str, int]:
     try:
         words = [_word(argument) for argument in arguments]
-        options = _parser(prog).parse_args(words or ["--help"])
+        options = _parser(prog, words).parse_args(words or ["--help"])
         return options.run(options), 0
     except HelpAsked as asked:
         return str(asked), 0
@@ -98,12 +98,13 @@ def _refuse(message: str, prog: str) -> int:
     return 2
 
 
-def _parser(prog: str) -> Parser:
+def _parser(prog: str, words: Sequence[str]) -> Parser:
+    """What reads the words; of a command that they begin with, that command alone is imported."""
     parser = Parser(
         prog=prog, description="Count the parameters of a recurrent cell from its equations."
     )
     commands = parser.add_subparsers(required=True, metavar=" | ".join(COMMANDS), dest="command")
-    for name in COMMANDS:
+    for name in words[:1] if {*words[:1]} & {*COMMANDS} else COMMANDS:
         import_module(f"gru_sym.cli.{name}").add(commands)
     return parser
 

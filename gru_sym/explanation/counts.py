@@ -15,18 +15,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-import sympy as sp
-
-from gru_sym.cells import Cell
 from gru_sym.explanation.contents import Shown
-from gru_sym.layers import Layer
-from gru_sym.libraries.layout_text import Form
+from gru_sym.explanation.known import KnownForm, known, known_cell, known_forms, stacked
+from gru_sym.formulas import Formula, read_formula
 from gru_sym.libraries.naming import SizeOf
-from gru_sym.libraries.stored import stored_layer
-from gru_sym.libraries.texts import forms, title
-from gru_sym.libraries.texts import names as libraries
 from gru_sym.lookup import catalogue
-from gru_sym.render import spelled
 
 MOST = 10**11
 """The largest number that is explained."""
@@ -39,8 +32,6 @@ MAX_LINES = 8
 
 USUAL = frozenset({13, 26, 28, 39, 40, 50, 80, 257, 300, 513, 784})
 """Input sizes that data have: cepstra, mel bands, spectra, pictures' rows, word vectors."""
-
-M, N, P = sp.symbols("m n p")
 
 SIZES = frozenset("mnp")
 """The sizes of the layers that are searched; the rank of a kernel, for example, is none."""
@@ -88,7 +79,7 @@ class CountFit:
         names = cells or list(self.cells)
         more = f" and {len(names) - 4} more" * (len(names) > 4)
         kind = {"minimal": "minimal unit"}.get(self.family, self.family.upper())
-        first = f"{kind}, {sizes}{how}: {spelled(sp.sympify(self.formula))}"
+        first = f"{kind}, {sizes}{how}: {read_formula(self.formula).spelled()}"
         return [first, f"    {', '.join(names[:4])}{more}"]
 
 
@@ -172,6 +163,7 @@ def explain_count(count: int, *, m: int | None = None, n: int | None = None) -> 
         for layers in [kind.named(levels, both)]
         for cells, text in [(kind.cells, str(formula))]
         for sizes in _sizes(formula, kind.size_names, count, given)
+        if all(sizes[size] % number == 0 for size, number in kind.multiples)
     ]
     fits.sort(key=lambda fit: fit.roughness)
     return CountExplanation(count, given, tuple(fits), _searched(given))
@@ -180,9 +172,9 @@ def explain_count(count: int, *, m: int | None = None, n: int | None = None) -> 
 def _searched(given: Mapping[str, int]) -> str:
     free = [name for name in ("m", "n") if name not in given]
     what = f"all {' and '.join(free)}" if free else "these sizes"
-    cells = sum(SIZES.issuperset(cell.size_names) for cell in catalogue.values())
+    cells = sum(SIZES.issuperset(known_cell(name)["sizes"]) for name in catalogue)
     return (
-        f"every layer of {len(libraries())} libraries and {cells} cells, up to "
+        f"every layer of {len(known()['libraries'])} libraries and {cells} cells, up to "
         f"{MAX_LAYERS} layers, one direction and both (outputs side by side), {what}; "
         f"a projection p < n{'' if 'm' in given else ' with p = m'}"
     )
@@ -203,13 +195,18 @@ class _Kind:
     """All layers and cells that have one formula; each layer with whether it can be stacked."""
 
     family: str
-    cell: Cell
+    cell: str
     owners: tuple[tuple[str, bool, bool], ...]
     cells: tuple[str, ...]
 
     @property
     def size_names(self) -> tuple[str, ...]:
-        return self.cell.size_names
+        return tuple(known_cell(self.cell)["sizes"])
+
+    @property
+    def multiples(self) -> tuple[tuple[str, int], ...]:
+        """Sizes that are multiples of a number, for the blocks of a kernel."""
+        return tuple(known_cell(self.cell)["multiples"].items())
 
     def named(self, levels: int, both: bool) -> tuple[str, ...]:
         """The layers of libraries that can be stacked so."""
@@ -219,12 +216,12 @@ class _Kind:
             if (has_levels or levels == 1) and (has_directions or not both)
         )
 
-    def stacked(self, levels: int, both: bool) -> sp.Expr | None:
+    def stacked(self, levels: int, both: bool) -> Formula | None:
         """The count of so many; None for what cannot be stacked, or no library stacks."""
         if (levels > 1 or both) and not self.named(levels, both):
             return None
         try:
-            return sp.sympify(Layer(self.cell, levels, both).count())
+            return _count(self.cell, levels, both)
         except ValueError:
             return None
 
@@ -232,32 +229,39 @@ class _Kind:
 @lru_cache
 def _kinds() -> tuple[_Kind, ...]:
     """Every formula of a layer of a library or a cell of the catalogue."""
-    found: dict[tuple[str, str], tuple[Cell, list[tuple[str, bool, bool]], list[str]]] = {}
-    for library in libraries():
-        for form in forms(library):
-            if not form.trained_states:
-                layer = stored_layer(form, 1, False, ()).layer
-                key = form.cell_id.partition(".")[0], str(layer.count())
+    found: dict[tuple[str, str, str], tuple[str, list[tuple[str, bool, bool]], list[str]]] = {}
+
+    def like(cell: str) -> tuple[str, list[tuple[str, bool, bool]], list[str]]:
+        multiples = str(known_cell(cell)["multiples"])
+        key = cell.partition(".")[0], str(_count(cell, 1, False)), multiples
+        return found.setdefault(key, (cell, [], []))
+
+    for library in known()["libraries"]:
+        for form in known_forms(library):
+            if not form.cell.endswith("initial states"):
                 owner = (_name(library, form), form.has_levels, form.has_directions)
-                found.setdefault(key, (layer.cell, [], []))[1].append(owner)
-    for name, cell in catalogue.items():
-        key = name.partition(".")[0], str(cell.count())
-        found.setdefault(key, (cell, [], []))[2].append(name)
+                like(form.cell)[1].append(owner)
+    for name in catalogue:
+        like(name)[2].append(name)
     return tuple(
         _Kind(family, cell, tuple(dict.fromkeys(owners)), tuple(cells))
-        for (family, _), (cell, owners, cells) in found.items()
+        for (family, *_), (cell, owners, cells) in found.items()
     )
 
 
-def _name(library: str, form: Form) -> str:
+def _count(cell: str, levels: int, both: bool) -> Formula:
+    return stacked([grown for _, _, *grown in known_cell(cell)["parts"]], levels, both)
+
+
+def _name(library: str, form: KnownForm) -> str:
     """A layer with those options that are not the library's defaults."""
-    defaults = next(own.options for own in forms(library) if own.layer == form.layer)
+    defaults = next(own.options for own in known_forms(library) if own.layer == form.layer)
     special = [
         f"{name}={value if isinstance(value, SizeOf) else repr(value)}"
         for name, value in form.options.items()
         if value != defaults.get(name)
     ]
-    return f"{title(library)} {form.layer}" + f"({', '.join(special)})" * bool(special)
+    return f"{form.title} {form.layer}" + f"({', '.join(special)})" * bool(special)
 
 
 def _has_layer_too(name: str, names: tuple[str, ...]) -> bool:
@@ -265,7 +269,7 @@ def _has_layer_too(name: str, names: tuple[str, ...]) -> bool:
 
 
 def _sizes(
-    formula: sp.Expr, names: tuple[str, ...], count: int, given: Mapping[str, int]
+    formula: Formula, names: tuple[str, ...], count: int, given: Mapping[str, int]
 ) -> Iterator[dict[str, int]]:
     """The sizes at which a formula has this value."""
     if not SIZES.issuperset(names):
@@ -275,14 +279,21 @@ def _sizes(
         if given["n"] != given["m"]:
             return
     free = "p" if "p" in names else "m"
-    equal = {M: P} if free == "p" and "m" not in given else {}
-    known = {size: number for size, number in given.items() if size == "m"}
-    polynomial = sp.Poly(formula.subs(equal).subs(known), sp.Symbol(free), N)
-    c = {powers: int(value) for powers, value in polynomial.as_dict().items()}
+    over = math.lcm(*(number.denominator for number in formula.terms.values()))
+    c: dict[tuple[int, int], int] = {}  # by the powers of the free size and of n
+    for powers, number in formula.terms.items():
+        left, times = {free: 0, "n": 0}, int(over * number)
+        for name, power in powers:
+            if name == "m" and "m" in given:
+                times *= given["m"] ** power
+            else:
+                left[free if name == "m" else name] += power
+        key = left[free], left["n"]
+        c[key] = c.get(key, 0) + times
     a, d, square, line, rest = (c.get(k, 0) for k in ((1, 1), (1, 0), (0, 2), (0, 1), (0, 0)))
     if {*c} - {(1, 1), (1, 0), (0, 2), (0, 1), (0, 0)}:
         return
-    for other, n in _solutions(a, d, square, line, rest, count, given.get("n")):
+    for other, n in _solutions(a, d, square, line, rest, over * count, given.get("n")):
         found = {"m": given.get("m", other), "n": n, "p": other}
         if free != "p" or other < n:
             yield {name: found[name] for name in names}
@@ -327,4 +338,6 @@ def _roots(b: int, c: int, e: int) -> list[int]:
 
 @lru_cache(maxsize=256)
 def _divisors(number: int) -> list[int]:
-    return [int(d) for d in sp.divisors(number)] if number > 0 else []
+    import sympy
+
+    return [int(d) for d in sympy.divisors(number)] if number > 0 else []

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import sympy as sp
 
+from gru_sym.cells import Cell
 from gru_sym.certificates.effective import effective_count
 from gru_sym.layers import Layer
 from gru_sym.libraries.layout_text import Form
@@ -91,12 +93,23 @@ def cell_record(layer: Layer) -> Record:
     redundant = sp.sympify(found.redundant)
     return {
         "sizes": list(layer.cell.size_names),
+        "multiples": _multiples(layer.cell),
         "parts": [[*key, *map(_text, grown)] for key, grown in counts.items()],
         "redundant": (known and [
             stack and _text(redundant.subs(stack.input_above() if level else {}, simultaneous=True))
             for stack, level in stacks
         ]) or None,
     }  # fmt: skip
+
+
+def _multiples(cell: Cell) -> dict[str, int]:
+    """The sizes that a number of blocks divides, with that number."""
+    found: dict[str, int] = {}
+    for name, blocks in cell.sizes.blocks.items():
+        for size in cell.sizes.shapes[name]:
+            if isinstance(size, str) and isinstance(blocks, int):
+                found[size] = math.lcm(found.get(size, 1), blocks)
+    return found
 
 
 def _stacks(layer: Layer) -> list[tuple[Layer | None, int]]:

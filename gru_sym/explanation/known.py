@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from gru_sym.formulas import Formula, read_formula
 from gru_sym.libraries.fitting import Axis, axis_of
@@ -157,10 +157,16 @@ def known() -> Mapping[str, Any]:
     return everything(stored)
 
 
+@cache
 def known_cell(name: str) -> Mapping[str, Any]:
     """The sizes, the parts and what is redundant of a cell, by its id and its changes."""
-    found: Mapping[str, Any] = known()["cells"][name]
-    return found
+    if name in known()["cells"]:
+        return cast(Mapping[str, Any], known()["cells"][name])
+    from gru_sym.explanation.deriving import cell_record
+    from gru_sym.layers import Layer
+    from gru_sym.lookup import catalogue
+
+    return cell_record(Layer(catalogue[name]))
 
 
 @lru_cache

@@ -115,8 +115,8 @@ def _by_names(pool: Mapping[str, Tensor], wrapped: Mapping[str, str]) -> list[Fo
             continue
         for naming in dict.fromkeys(form.naming for form in known_forms(library)):
             own = [form for form in known_forms(library) if form.naming == naming]
-            names = dict.fromkeys(line.name for form in own for line in form.lines)
-            for prefix, places in paths.places(own[0], names).items():
+            lines = dict.fromkeys(line.name for form in own for line in form.lines)
+            for prefix, places in paths.places(own[0], lines).items():
                 there = {path: pool[by_path[path]] for path in places.values()}
                 for form in own:
                     if fitted := _fitted(form, places, there):
