@@ -156,12 +156,16 @@ def test_ctrl_c_while_it_waits_for_a_fifo(tmp_path):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_ctrl_c_while_it_still_reads_sympy(tmp_path, command):
-    """Whatever a command does first, it needs SymPy: here one that is interrupted and waits."""
+    """Whatever a command does first, it needs SymPy: here one that is interrupted and waits.
+
+    A file is explained without it; a number takes its divisors.
+    """
     (tmp_path / "sympy.py").write_text(
         "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n"
     )
     record = ["--record", str(tmp_path / "a.json")]
     given = {"list": [], "gpu": record, "experiment": record}
+    given |= {"explain": ["--count", "36"], "convert": ["--table", "gru"]}
     words = given.get(command, ["rnn.elman"])
     assert interrupted(command, *words, first=tmp_path) == (-signal.SIGINT, b"", b"")
 

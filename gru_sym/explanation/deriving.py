@@ -42,9 +42,9 @@ def everything(known: Mapping[str, Any] | None = None) -> Record:
 def library_record(library: str) -> Record:
     """A library's name, the forms of its layers, and how names of their tensors end.
 
-    >>> keras = library_record("keras")["forms"][0]
-    >>> keras["layer"], keras["cell"], keras["lines"][0]
-    ('GRU', 'gru.keras', ['kernel', False, ['m', '3*n'], ['n', '3*n'], ['2*n', '3*n']])
+    >>> gru = library_record("pytorch")["forms"][0]
+    >>> gru["layer"], gru["cell"], gru["lines"][0]
+    ('GRU', 'gru.pytorch', ['weight_ih', False, ['3*n', 'm'], ['3*n', 'n'], ['3*n', '2*n']])
     """
     own = forms(library)
     ends = {end for form in own for line in form.lines for end in form.ends(line.name)}
@@ -79,7 +79,7 @@ def cell_record(layer: Layer) -> Record:
     >>> from gru_sym import cell
     >>> record = cell_record(Layer(cell("rnn.pytorch")))
     >>> record["parts"][1], record["redundant"]
-    (["h'", 'bias', '2*n', '2*n', '2*n'], ['n', 'n', 'n'])
+    (['h', 'bias', '2*n', '2*n', '2*n'], ['n', 'n', 'n'])
     """
     counts: dict[tuple[str, str], list[sp.Expr | None]] = {}
     stacks = _stacks(layer)
