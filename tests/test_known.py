@@ -74,6 +74,22 @@ def test_formula_shapes_gates_and_effective_are_those_of_the_layer(form, own):
             assert found.redundant.at(sizes) == layer.directions * spare
 
 
+def says_enough(own):
+    """One kernel and a vector, or two arrays with three axes, may be anything."""
+    kernels = [line for line in own.lines if len(line.shapes[0]) == 2 and not line.by_direction]
+    return len(own.lines) > 2 or len(kernels) > 1
+
+
+@pytest.mark.parametrize(("form", "own"), [p for p in PAIRS if says_enough(p.values[1])])
+def test_a_layer_is_found_by_its_own_names(form, own):
+    sizes = zip(known.KnownLayer(own).size_names, (6, 8, 3), strict=False)
+    stored = stored_layer(form, 1, False, tuple(sizes))
+    arrays = {f"model.{name}": np.empty(shape) for name, shape in stored.tensors.items()}
+    (layer,) = explain(arrays | {"head": np.empty(3)}).layers
+    assert layer.count == stored.count
+    assert own in [fit.form for fit in layer.found.fits]
+
+
 def test_what_is_not_certified_or_has_a_condition_is_not_known():
     for name in catalogue:
         count = effective_count(cell(name))
