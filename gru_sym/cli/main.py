@@ -98,7 +98,7 @@ def _refuse(message: str, prog: str) -> int:
     return 2
 
 
-def _parser(prog: str, words: Sequence[str]) -> Parser:
+def _parser(prog: str, words: Sequence[str] = ()) -> Parser:
     """What reads the words; of a command that they begin with, that command alone is imported."""
     parser = Parser(
         prog=prog, description="Count the parameters of a recurrent cell from its equations."
