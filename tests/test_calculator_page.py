@@ -14,6 +14,7 @@ pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 from test_site import browser, network_faults, site, url, visit  # noqa: F401
 
 from gru_sym import Layer, cell
@@ -131,6 +132,24 @@ def test_an_address_that_asks_for_nonsense(browser, url: str, fragment: str):
     assert not [e for e in browser.get_log("browser") if e["level"] == "SEVERE"]
     assert bool(at(browser, "note").text) == fragment.startswith("#tensor")
     assert bool(at(browser, "fault-n").text) == fragment.endswith("n=0")
+
+
+def test_a_reader_copies_the_code_and_follows_why(browser, url: str):
+    given = {"origin": url.rstrip("/"), "permissions": ["clipboardReadWrite"]}
+    browser.execute_cdp_cmd("Browser.grantPermissions", given)
+    visit(browser, url + PAGE)
+    type_in(browser, "n", "512")
+    button = browser.find_element(By.CSS_SELECTOR, "#gru-code .gru-copy")
+    button.click()
+    WebDriverWait(browser, 10).until(lambda _: button.text == "copied")
+    copied = browser.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
+    assert "torch.nn.GRU" in copied and "hidden_size=512" in copied
+    browser.find_element(By.LINK_TEXT, "Why").click()
+    why = browser.find_element(By.CSS_SELECTOR, "#how-many-count a[href^='redundancy.html']")
+    assert "6n" in browser.find_element(By.ID, "how-many-count").text
+    why.click()
+    heading = browser.find_element(By.CSS_SELECTOR, "article h1")
+    assert heading.text.startswith("How many parameters count")
 
 
 def test_it_works_from_a_folder(browser, site: Path):
