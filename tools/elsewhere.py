@@ -75,14 +75,13 @@ def main(folder: str, *names: str) -> int:
         os.environ.pop("PYTHONPATH", None)  # or this checkout would be found
         tag = settings()[1]
         address = repository(Path(work) / "repository", tag)
-        faults = {}
+        failed = False
         for name in names:
             print(name, flush=True)
             if fault := execute(Path(name), python, address, tag):
-                faults[name] = fault
-    for name, fault in faults.items():
-        print(f"{name}: {fault}", file=sys.stderr)
-    return bool(faults)
+                print(f"{name}: {fault}", file=sys.stderr, flush=True)
+                failed = True
+    return failed
 
 
 if __name__ == "__main__":
