@@ -50,8 +50,12 @@ def documents(toc: dict[str, object]) -> Iterator[tuple[str, str]]:
     """The documents in reading order, each with the caption of the part that it opens."""
     yield str(toc["root"]), ""
     for part in toc["parts"]:  # type: ignore[attr-defined]
-        for i, chapter in enumerate(part["chapters"]):
-            yield chapter["file"], part["caption"] if i == 0 else ""
+        caption = part["caption"]
+        for chapter in part["chapters"]:
+            yield chapter["file"], caption
+            caption = ""
+            for section in chapter.get("sections", ()):
+                yield section["file"], ""
 
 
 def as_data(file: Path) -> str:

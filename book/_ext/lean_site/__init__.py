@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +67,29 @@ def _colab_button(app: Sphinx, page: str, _: str, context: dict[str, Any], __: A
 
 
 def _headings(app: Sphinx, doctree: nodes.document, _: str) -> None:
-    """A heading that a cell has printed is a heading, with a link to itself as all others."""
-    for heading in doctree.findall(nodes.rubric):
+    """A heading that a cell has printed is a heading, with a link to itself as all others.
+
+    It stands with what follows it in a box of their own.
+    """
+    for heading in list(doctree.findall(nodes.rubric)):
         if "level" in heading and heading["ids"]:
             heading["heading-level"] = heading["level"]
             # The name that a target gives stands before the one made from the heading's words.
             link = f'<a class="headerlink" href="#{heading["ids"][-1]}" title="Link here">#</a>'
             heading += nodes.raw("", link, format="html")
+            _boxed(heading)
+
+
+def _boxed(heading: nodes.rubric) -> None:
+    """Put a printed heading, and what follows it as far as the next one, into a container."""
+    printed = heading.parent
+    after = printed.index(heading) + 1
+    following = list(takewhile(lambda n: not isinstance(n, nodes.rubric), printed[after:]))
+    box = nodes.container(classes=["printed-section"])
+    heading.replace_self(box)
+    for node in following:
+        printed.remove(node)
+    box.extend([heading, *following])
 
 
 def _finish(app: Sphinx, exception: Exception | None) -> None:

@@ -24,8 +24,11 @@ STYLES = (
 )
 """Stylesheets of the theme and the extensions, in the order in which pages load them."""
 
-LIBRARIES = 'id="which-library-stores-what"'
-"""On the page whose tables a script sorts."""
+ON_SOME = {
+    "tables.js": ('id="which-library-stores-what"', 'id="all-cells"'),
+    "moved.js": ('id="the-catalogue"',),
+}
+"""Scripts of the book that pages load if they have one of these places."""
 
 OWN = "custom.css"
 """The book's own stylesheet."""
@@ -99,8 +102,9 @@ def lean(html: str, *, search: bool) -> str:
         # The search page's own scripts run at once and need the options.
         if not (search and name.startswith(("documentation", "doctools", "sphinx_h"))):
             html = re.sub(SCRIPT.format(re.escape(name)), "", html)
-    if LIBRARIES not in html:
-        html = re.sub(SCRIPT.format("libraries.js"), "", html)
+    for name, places in ON_SOME.items():
+        if not any(place in html for place in places):
+            html = re.sub(SCRIPT.format(re.escape(name)), "", html)
     if not search:
         html = INLINE.sub("", html)
         for name in ("searchtools.js", "language_data.js", "searchindex.js"):
