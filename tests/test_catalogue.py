@@ -10,6 +10,14 @@ import sympy as sp
 
 from gru_sym import Cell, UnknownCell, catalogue, cell
 from gru_sym.lookup import FOLDER, Catalogue
+from gru_sym.web.catalogue_pages import (
+    FAMILIES,
+    anchor,
+    catalogue_table,
+    family,
+    family_of,
+    in_order,
+)
 
 d, k, m, n, p, r = sp.symbols("d k m n p r")
 block = n**2 + n * m + n  # one gate: a recurrent kernel, an input kernel, a bias
@@ -210,6 +218,13 @@ def test_adding_a_cell_is_adding_a_file(tmp_path):
     assert len(own) == len(catalogue) + 1
     assert own["own.tiny"] == Cell("# Mine\n# source: me\n\nh' = tanh(W @ x)\n")
     assert own["own.tiny"].title == "Mine" and own["own.tiny"].sources == ("me",)
+
+
+def test_every_cell_has_one_page_and_a_new_family_has_one():
+    on_pages = [card.cell.name for page in FAMILIES for card in family(page)]
+    assert on_pages == in_order(catalogue) and sorted(on_pages) == list(catalogue)
+    assert family_of("own.tiny") == "other"
+    assert len(catalogue_table().rows) == len({anchor(name) for name in catalogue})
 
 
 def test_the_package_ships_every_cell():

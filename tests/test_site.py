@@ -27,6 +27,13 @@ import yaml
 
 import gru_sym
 from gru_sym import catalogue
+from gru_sym.web.catalogue_pages import (
+    FAMILIES,
+    anchor,
+    count_in_example,
+    family,
+    family_of,
+)
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
@@ -276,7 +283,10 @@ def test_answers_are_not_cut(browser, url: str, page: str, width: int):
 
 PLACES = {
     "book/claims.html": [f"C{i}" for i in range(1, 12)] + [f"claim-c{i}" for i in range(1, 12)],
-    "book/catalogue.html": [re.sub("[._]", "-", name) for name in catalogue],
+    **{
+        f"book/catalogue_{page}.html": [anchor(c.cell.name) for c in family(page)]
+        for page in FAMILIES
+    },
     "book/reference.html": [*(f"gru_sym.{name}" for name in gru_sym.__all__), "reference-commands"],
 }
 """Addresses that others may have linked to: #C7, #gru-pytorch, #gru_sym.Cell."""
@@ -288,12 +298,63 @@ def test_places_that_others_link_to_stay(site: Path, page: str):
 
 
 def test_a_cell_has_a_heading_that_links_to_itself(browser, url: str):
-    visit(browser, url + "book/catalogue.html#lstm-pytorch")
+    visit(browser, url + "book/catalogue_lstm.html#lstm-pytorch")
     heading = browser.execute_script("""
       const found = document.getElementById('lstm-pytorch').closest('h3');
       return [found.textContent, found.querySelector('a.headerlink').getAttribute('href')];
     """)
     assert heading == ["PyTorch’s nn.LSTM and nn.LSTMCell#", "#lstm-pytorch"]
+
+
+def test_where_a_cell_once_was_leads_to_where_it_is(browser, site: Path, url: str):
+    visit(browser, url + "book/catalogue.html")
+    links = browser.execute_script("return [...document.links].map(link => link.href)")
+    for name in catalogue:
+        assert f"{url}book/catalogue_{family_of(name)}.html#{anchor(name)}" in links
+    visit(browser, url + "book/catalogue.html#gru-dey-salem-1")
+    there = "book/catalogue_gru.html#gru-dey-salem-1"
+    WebDriverWait(browser, 20).until(lambda b: b.current_url == url + there)
+    visit(browser, (site / "book/catalogue.html").as_uri() + "#minimal-mgu")
+    WebDriverWait(browser, 20).until(lambda b: "/catalogue_other.html#minimal" in b.current_url)
+    visit(browser, url + "book/catalogue.html#no-such-cell")
+    assert browser.current_url.endswith("/catalogue.html#no-such-cell")
+
+
+ROWS = """
+const [box, words] = [document.querySelector('input.filter-rows'), arguments[0]];
+box.value = words;
+box.dispatchEvent(new Event('input'));
+return [...document.querySelectorAll('section#all-cells tbody tr:not([hidden])')].map(
+  row => row.cells[0].textContent.trim());
+"""
+
+
+def test_a_table_of_cells_is_filtered_and_sorted(browser, url: str):
+    visit(browser, url + "book/catalogue.html")
+    assert len(browser.execute_script(ROWS, "")) == len(catalogue)
+    assert browser.execute_script(ROWS, "peeph onnx") == ["ONNX’s LSTM with peepholes"]
+    assert browser.execute_script(ROWS, "296,448 keras") == [
+        "Keras’ GRU with its default reset_after=True"
+    ]
+    assert browser.execute_script(ROWS, "no such cell") == []
+    browser.execute_script(ROWS, "")
+    counts = browser.execute_script("""
+      document.querySelectorAll('section#all-cells th button')[1].click();
+      return [...document.querySelectorAll('section#all-cells tbody tr')].map(
+        row => row.cells[1].textContent.trim());
+    """)
+    assert counts == [f"{n:,}" for n in sorted(map(count_in_example, catalogue.values()))]
+
+
+SCREEN = 768
+LONGEST = 10  # screens of a laptop
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_chapter_is_longer_than_one_reads(browser, url: str, page: str):
+    visit(browser, url + page, width=1366)
+    height = browser.execute_script("return document.querySelector('article').scrollHeight")
+    assert height <= LONGEST * SCREEN, f"{height / SCREEN:.1f} screens"
 
 
 POOR_CONTRAST = """

@@ -65,17 +65,23 @@ def family(name: str) -> list[Card]:
 
 
 def contents(cards: Iterable[Card]) -> str:
-    """Links to the cells of a page and the sizes of the example, in Markdown.
+    """Links to the cells of a page, in Markdown.
 
-    >>> print(contents(family("rnn")[:2]))
-    [PyTorch's nn.RNN and nn.RNNCell](#rnn-pytorch) · [The simple recurrent network, one
-    bias](#rnn-elman)
-    <BLANKLINE>
-    Counts in numbers are for $m = 128$ and $n = 256$, and $64$ for any other size.
+    >>> contents(family("rnn")[:2])
+    "[PyTorch's nn.RNN and nn.RNNCell](#rnn-pytorch) · [The simple recurrent network, one
+    bias](#rnn-elman)"
     """
-    links = " · ".join(f"[{called(card.cell)}](#{anchor(card.cell.name)})" for card in cards)
+    return " · ".join(f"[{called(card.cell)}](#{anchor(card.cell.name)})" for card in cards)
+
+
+def example() -> str:
+    """What sizes the counts in numbers are for.
+
+    >>> example()
+    'Counts in numbers are for $m = 128$ and $n = 256$, and $64$ for any other size.'
+    """
     sizes = " and ".join(f"${name} = {size}$" for name, size in EXAMPLE.items())
-    return f"{links}\n\nCounts in numbers are for {sizes}, and ${OTHER}$ for any other size."
+    return f"Counts in numbers are for {sizes}, and ${OTHER}$ for any other size."
 
 
 def catalogue_table() -> Table:
