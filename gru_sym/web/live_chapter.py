@@ -68,7 +68,7 @@ def runs_here(cells: list[dict[str, Any]]) -> bool:
 
 
 def add_button(app: Any, doctree: nodes.document) -> None:
-    """Before the first cell that is shown, with what the page's script must know."""
+    """Under the chapter's title, with what the page's script must know."""
     path = Path(app.env.doc2path(app.env.docname))
     if path.suffix != ".ipynb":
         return
@@ -79,5 +79,5 @@ def add_button(app: Any, doctree: nodes.document) -> None:
     for node in shown:
         node["classes"].append(f"gru-cell-{node['cell_index']}")
     page = PAGE.read_text(encoding="utf-8").replace("CELLS", html.escape(json.dumps(cells)))
-    first = shown[0]
-    first.parent.insert(first.parent.index(first), nodes.raw("", page, format="html"))
+    title = next(doctree.findall(nodes.title))
+    title.parent.insert(title.parent.index(title) + 1, nodes.raw("", page, format="html"))
