@@ -11,12 +11,14 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from docutils import nodes
+from docutils.utils import new_document
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 pytest.importorskip("fontTools", reason="fontTools is not installed")
-from lean_site import head, pages, render  # noqa: E402
+from lean_site import _headings, head, pages, render  # noqa: E402
 
 INLINE = r'<p><span class="math notranslate nohighlight">\({}\)</span></p>'
 
@@ -179,3 +181,14 @@ def test_one_setting_gives_the_addresses():
     assert 'rel="canonical" href="https://example.org/book/book/counting.html"' in written
     assert "canonical" not in head.head("", "book/counting", said, "../")
     assert "<loc>https://example.org/</loc>" in head.sitemap("https://example.org", ["book/index"])
+
+
+def test_a_printed_heading_has_a_box_with_what_follows_it():
+    document = new_document("page")
+    for name in ("one", "two"):
+        document += [nodes.rubric("", name, ids=[name], level=3), nodes.paragraph("", name)]
+    _headings(None, document, "")
+    assert [box["classes"] for box in document] == [["printed-section"]] * 2
+    assert [box["ids"] for box in document] == [[], []]
+    assert [[node.astext()[:3] for node in box] for box in document] == [["one"] * 2, ["two"] * 2]
+    assert [heading["ids"] for heading in document.findall(nodes.rubric)] == [["one"], ["two"]]

@@ -83,13 +83,13 @@ def _headings(app: Sphinx, doctree: nodes.document, _: str) -> None:
 def _boxed(heading: nodes.rubric) -> None:
     """Put a printed heading, and what follows it as far as the next one, into a container."""
     printed = heading.parent
-    after = printed.index(heading) + 1
-    following = list(takewhile(lambda n: not isinstance(n, nodes.rubric), printed[after:]))
-    box = nodes.container(classes=["printed-section"])
-    heading.replace_self(box)
-    for node in following:
-        printed.remove(node)
-    box.extend([heading, *following])
+    start = printed.index(heading)
+    following = takewhile(lambda n: not isinstance(n, nodes.rubric), printed[start + 1 :])
+    inside = [heading, *following]
+    # Slices, since `replace_self` would give the heading's ids to the box, too.
+    printed[start : start + len(inside)] = [
+        nodes.container("", *inside, classes=["printed-section"])
+    ]
 
 
 def _finish(app: Sphinx, exception: Exception | None) -> None:
