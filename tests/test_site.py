@@ -526,6 +526,43 @@ def test_page_is_accessible(browser, url: str, page: str, mode: str):
     assert not faults, "\n".join(faults)
 
 
+SORTED = """
+const table = document.querySelector('.sort-column').closest('table');
+const heads = [...table.tHead.rows[0].cells];
+const column = heads.findIndex(head => head.textContent.trim() === 'stored');
+return ['ascending', 'descending'].map(order => {
+  heads[column].querySelector('button').click();
+  return [heads[column].getAttribute('aria-sort') === order,
+    [...table.tBodies[0].rows].map(row => Number(row.cells[column].textContent.replace(/,/g, '')))];
+});
+"""
+FILTERED = """
+const box = document.querySelector('.filter-rows');
+box.value = arguments[0];
+box.dispatchEvent(new Event('input'));
+const tables = new Set([...document.querySelectorAll('.sort-column')].map(b => b.closest('table')));
+return [...tables].map(table => [...table.tBodies[0].rows].filter(row => !row.hidden).map(
+  row => [...row.cells].map(cell => cell.textContent.trim())));
+"""
+
+
+def test_tables_of_libraries_are_sorted_by_a_click_and_filtered_by_a_word(browser, site, url):
+    """Without the script they are whole, plain tables: all of it is in the page as it is sent."""
+    page = "book/libraries.html"
+    sent_as = (site / page).read_text(encoding="utf-8")
+    assert "sort-column" not in sent_as and "filter-rows" not in sent_as
+    visit(browser, url + page)
+    (up, ascending), (down, descending) = browser.execute_script(SORTED)
+    assert up and down and len(set(ascending)) > 2
+    assert ascending == sorted(ascending) and descending == sorted(ascending, reverse=True)
+    whole = browser.execute_script(FILTERED, "")
+    assert len(whole) == 4 and all(len(rows) > 2 for rows in whole)
+    assert all(row[0] in sent_as for rows in whole for row in rows)
+    gru, lstm, *_ = browser.execute_script(FILTERED, "Keras")
+    assert gru and lstm and {row[0] for row in gru + lstm} <= {"Keras", "Keras 2's CuDNN layers"}
+    assert len(gru) < len(whole[0]) and len(lstm) < len(whole[1])
+
+
 def test_titles_and_descriptions_answer(site: Path):
     heads = {page: (site / page).read_text(encoding="utf-8") for page in PAGES}
     titles = {p: unescape(re.findall("<title>(.*?)</title>", h)[0]) for p, h in heads.items()}
