@@ -6,12 +6,13 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gru_sym import catalogue, cell
 from gru_sym.libraries.atlas import FAMILIES, entries
 from gru_sym.libraries.layout import layout, libraries
-from gru_sym.libraries.live import RUNNERS
+from gru_sym.libraries.live import RUNNERS, Question
 from gru_sym.libraries.live.record import read
 from gru_sym.libraries.live.running import (
     GRID,
@@ -34,12 +35,17 @@ RECORD = read(ROOT / "book" / "data" / "atlas.json")
 LEFT_OUT = f"left out, not installed here: {', '.join(absent())}; make atlas installs and runs them"
 
 
-@pytest.fixture(params=RUNNERS)
-def runner(request: pytest.FixtureRequest) -> str:
-    if request.param in absent():
+def needs(*runners: str) -> None:
+    """Leave a test out where one of these libraries is not installed."""
+    if {*runners} & {*absent()}:
         if os.environ.get("GRU_SYM_REQUIRE_ATLAS"):
             pytest.fail(LEFT_OUT)
         pytest.skip(LEFT_OUT)
+
+
+@pytest.fixture(params=RUNNERS)
+def runner(request: pytest.FixtureRequest) -> str:
+    needs(request.param)
     return str(request.param)
 
 
@@ -69,6 +75,88 @@ def test_float32_is_told_from_float64():
     coarse = [row for row in RECORD.rows if row.bound > 1e-9]
     assert coarse and all(row.reason for row in coarse)
     assert all(row.error > 1e-12 for row in coarse)
+
+
+# What documentation says of them, run
+
+
+def asked(runner: str, layer: str, **options: object) -> Question:
+    """A question about the first form of a layer that has these options."""
+    case = next(
+        case
+        for case in cases(runner)
+        if case.form.layer == layer and options.items() <= dict(case.form.options).items()
+    )
+    return ask(case, SIZES)[0]
+
+
+PASSED_OVER = [
+    ("GRU", "clip", 0.05),
+    ("GRU", "activations", ["HardSigmoid", "Tanh"]),
+    ("LSTM", "input_forget", 1),
+]
+
+
+@pytest.mark.atlas
+@pytest.mark.parametrize(("layer", "attribute", "value"), PASSED_OVER)
+def test_onnx_own_evaluator_passes_over_what_onnxruntime_obeys(layer, attribute, value):
+    needs("onnx_evaluator", "onnxruntime")
+    import onnxruntime
+    from onnx.helper import make_attribute
+    from onnx.reference import ReferenceEvaluator
+
+    question = asked("onnxruntime", layer)
+    plain, changed = (module("onnx_evaluator").model(question) for _ in range(2))
+    changed.graph.node[0].attribute.append(make_attribute(attribute, value))
+    given = module("onnx_evaluator").feeds(question)
+    own = [ReferenceEvaluator(made).run(None, given)[0] for made in (plain, changed)]
+    assert np.array_equal(*own)
+    obeyed = [
+        onnxruntime.InferenceSession(made.SerializeToString()).run(None, given)[0]
+        for made in (plain, changed)
+    ]
+    assert abs(obeyed[0] - own[0]).max() < 1e-6 < 1e-2 < abs(obeyed[1] - own[1]).max()
+
+
+@pytest.mark.atlas
+@pytest.mark.parametrize("biases", [3, 4])
+def test_onnx_checker_accepts_a_bias_that_is_refused_when_it_is_run(biases):
+    needs("onnx_evaluator", "onnxruntime")
+    import onnx
+    import onnxruntime
+    from onnx.reference import ReferenceEvaluator
+    from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
+
+    question = asked("onnxruntime", "GRU", B=True)
+    question.tensors["B"] = question.tensors["B"][:, : biases * SIZES["n"]]
+    made = module("onnx_evaluator").model(question)
+    onnx.checker.check_model(made, full_check=True)
+    given = module("onnx_evaluator").feeds(question)
+    with pytest.raises(ValueError, match="equal division|broadcast"):
+        ReferenceEvaluator(made).run(None, given)
+    with pytest.raises(InvalidArgument, match="B must have shape"):
+        onnxruntime.InferenceSession(made.SerializeToString()).run(None, given)
+
+
+@pytest.mark.atlas
+def test_openvino_refuses_the_bias_of_its_own_example():
+    """Six vectors where it has four: 768 numbers for 128 units, in the page of GRUCell-3."""
+    needs("openvino")
+    question = asked("openvino", "GRUSequence", linear_before_reset=True)
+    question.tensors["B"] = np.zeros((1, 6 * SIZES["n"]), question.x.dtype)
+    with pytest.raises(RuntimeError, match=str(6 * SIZES["n"])):
+        module("openvino").run(question)
+
+
+@pytest.mark.atlas
+def test_without_a_state_the_gru_of_mlx_starts_from_zeros():
+    needs("mlx")
+    import mlx.core as mx
+    from mlx.nn import GRU
+
+    layer, x = GRU(5, 3), mx.random.normal((2, 4, 5))
+    layer.bhn = mx.ones(3)
+    assert mx.array_equal(layer(x), layer(x, mx.zeros((2, 3))))
 
 
 # The record
