@@ -132,7 +132,7 @@ def test_onnx_checker_accepts_a_bias_that_is_refused_when_it_is_run(biases):
     made = module("onnx_evaluator").model(question)
     onnx.checker.check_model(made, full_check=True)
     given = module("onnx_evaluator").feeds(question)
-    with pytest.raises(ValueError, match="equal division|broadcast"):
+    with pytest.raises(ValueError, match=r"equal division|broadcast"):
         ReferenceEvaluator(made).run(None, given)
     with pytest.raises(InvalidArgument, match="B must have shape"):
         onnxruntime.InferenceSession(made.SerializeToString()).run(None, given)
