@@ -30,9 +30,13 @@ from gru_sym.language.unification import Size
 def size_expression(size: Size) -> sp.Expr:
     """A size in SymPy. Symbols have no assumptions, so that `sympy.symbols("m n")` match.
 
-    >>> size_expression("n"), size_expression("n/4")  # the latter is a share, of one block
-    (n, n/4)
+    >>> size_expression("n"), size_expression("n/4"), size_expression("k*m")
+    (n, n/4, k*m)
+
+    The second is the share of one block, the third that of a window of inputs.
     """
+    if isinstance(size, str) and "*" in size:
+        return sp.Mul(*(size_expression(int(e) if e.isdigit() else e) for e in size.split("*")))
     if isinstance(size, str) and "/" in size:
         whole, number = (size_expression(int(e) if e.isdigit() else e) for e in size.split("/"))
         return whole / number

@@ -15,6 +15,7 @@ from gru_sym.language.inference import Reason, explain, infer
 from gru_sym.language.notes import notes
 from gru_sym.language.scope import read
 from gru_sym.language.syntax import INPUT
+from gru_sym.language.unification import symbols
 from gru_sym.latex import LatexWriter
 from gru_sym.roles import BIAS, gates, output_state, roles
 
@@ -184,7 +185,7 @@ class Cell:
         further = (*program.inputs[1:], *program.constants)
         names = (*((INPUT,) * reads_input), *self.states, *program.parameters, *further)
         shapes = [*(self.sizes.shapes[name] for name in names), self.sizes.blocks.values()]
-        used = dict.fromkeys(size for shape in shapes for size in shape if isinstance(size, str))
+        used = dict.fromkeys(each for shape in shapes for size in shape for each in symbols(size))
         return tuple(
             sorted(used, key=lambda size: ("m", "n").index(size) if size in ("m", "n") else 2)
         )

@@ -46,7 +46,8 @@ class LatexWriter:
         self._plain = alike(
             sizes.shapes, lambda name: {_pretty(name, time) for time in ("", "t", "t-1")}, functions
         )
-        numbers = {str(size) for shape in sizes.shapes.values() for size in shape}
+        known = (size for shape in sizes.shapes.values() for size in shape)
+        numbers = {each for size in known for each in str(size).split("*")}
         self._plain_sizes = alike(numbers, lambda size: {size_latex(size)})
 
     def aligned(self) -> str:
@@ -94,6 +95,8 @@ class LatexWriter:
 
     def size(self, size: Size) -> str:
         """A size: k2 is k with a subscript, a word stays a word, n/H a share."""
+        if "*" in str(size):
+            return " ".join(self.size(int(e) if e.isdigit() else e) for e in str(size).split("*"))
         if "/" in str(size):
             return "/".join(self.size(int(e) if e.isdigit() else e) for e in str(size).split("/"))
         return plain_latex(str(size)) if str(size) in self._plain_sizes else size_latex(size)

@@ -14,6 +14,7 @@ import sympy as sp
 from gru_sym.algebra import size_expression
 from gru_sym.cells import Cell, Parameter, SizeValue, evaluate
 from gru_sym.language.syntax import INPUT
+from gru_sym.language.unification import symbols
 
 Merge = Literal["concat", "sum", "ave", "mul"]
 MERGES: dict[Merge, str] = {
@@ -311,9 +312,11 @@ class Layer:
         """
         shapes = self.cell.sizes.shapes
         size, output = shapes[INPUT][0], shapes[self.cell.output][0]
-        if size != output and isinstance(size, str):
+        if size != output and symbols(size):
+            # Of a window of k inputs it is the size of one that changes.
+            window, size = size, symbols(size)[-1]
             for name in (*self.cell.inputs[1:], *self.cell.constants):
-                if size in shapes[name]:
+                if {window, size} & {*shapes[name]}:
                     raise ValueError(
                         f"{self.cell.name} cannot be stacked: every layer is given the same "
                         f"{name}, which has the size of {INPUT}, {size}, and above the first layer "

@@ -163,6 +163,36 @@ def piecewise(m: Maker) -> str:
 
 
 @kind
+def more_kinks(m: Maker) -> str:
+    """More relus than data, so that not every choice of their pieces occurs: decays as in GRU-D."""
+    if m.chance(0.4):
+        m.declare("x", "n")
+        own = m.line(f"relu({m.new('w')} * x + {m.new('b')})", "k")
+    else:
+        own = m.line(f"relu({m.affine('x')})", "k")
+    other = m.line(f"relu({m.affine('x')})", "k")
+    one = m.line(m.pick(f"exp(-{own})", own, f"tanh({own})"), "g")
+    two = m.line(m.pick(f"exp(-{other})", other, f"sigmoid({other})"), "g")
+    parts = [f"{one} * h", f"{m.new('a')} * {two}", m.kernel(f"{two} * h"), f"{one} * {two}"]
+    m.state("h", m.f(m.sum(m.some(parts, 2))) if m.chance(0.3) else m.sum(m.some(parts, 2)))
+    return m.text()
+
+
+@kind
+def turned(m: Maker) -> str:
+    """Two states that turn into each other, and a third that reads both; gains that cancel."""
+    a, b, g = (m.pick(m.new("a"), f"exp({m.new('a')})", f"tanh({m.new('a')})") for _ in range(3))
+    c, d = m.pick((a, b), (a, a), (m.new("a"), b)) if m.chance(0.8) else (b, a)
+    x, y = m.kernel("x"), m.kernel("x")
+    gain = (lambda part: f"{g} * ({part})") if m.chance(0.5) else (lambda part: part)
+    m.state("p", f"{a} * p - {b} * q + {gain(x)}")
+    m.state("q", f"{d} * p + {c} * q + {gain(y)}")
+    out = m.sum([m.kernel("p'"), m.kernel("q'"), *m.some([m.kernel("x"), m.new("b")])])
+    m.state("h", m.f(out) if m.chance(0.5) else out)
+    return m.text()
+
+
+@kind
 def nested(m: Maker) -> str:
     """Functions in functions, functions of parameters, exp and softplus gates."""
     m.functions = ENTIRE

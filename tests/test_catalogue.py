@@ -41,6 +41,7 @@ FORMULAS = {
     "gru.mut1": 4 * n**2 + 3 * n,  # m = n
     "gru.mut2": 5 * n**2 + 3 * n,  # m = n
     "gru.mut3": 3 * block,
+    "gru.gru_d": 3 * (block + n * m) + n * m + n + 2 * m,  # the gates see a mask; two decays
     "minimal.mgu_flax": 2 * block + n,
     "minimal.mgu": 2 * block,
     "minimal.mingru": 2 * (n * m + n),
@@ -63,8 +64,9 @@ FORMULAS = {
     "minimal.mgu_1": 2 * block - n * m,
     "minimal.mgu_2": 2 * block - (n * m + n),
     "minimal.mgu_3": 2 * block - (n * m + n**2),
-    "minimal.qrnn": 3 * 2 * n * m + 3 * n,  # 3 n k m + 3 n, windows of k = 2
+    "minimal.qrnn": 3 * n * k * m + 3 * n,  # windows of k inputs
     "minimal.rg_lru": 2 * n**2 + 3 * n,
+    "minimal.lru": 3 * d + 4 * d * n + n,  # three vectors, two complex kernels, a skip
     "minimal.trnn": 2 * n * m + n,
     "lstm.textbook": 4 * block,
     "lstm.pytorch": 4 * block + 4 * n,
@@ -159,6 +161,7 @@ RESET_BEFORE = [
     "gru.mut1",
     "gru.mut2",
     "gru.mut3",
+    "gru.gru_d",
 ]
 RESET_AFTER = [
     "gru.pytorch",
@@ -172,7 +175,8 @@ RESET_AFTER = [
 
 @pytest.mark.parametrize("name", RESET_BEFORE + RESET_AFTER)
 def test_where_the_reset_gate_acts(name):
-    assert ("@ (r * h)" in cell(name).text) == (name in RESET_BEFORE)
+    before = "@ (r * h)" in cell(name).text or "@ (r * d)" in cell(name).text  # d: h after decay
+    assert before == (name in RESET_BEFORE)
 
 
 def test_unknown_ids_suggest_the_nearest():

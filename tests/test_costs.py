@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from gru_sym import Cell, Layer, catalogue, cell, cost
 from gru_sym.__main__ import main
+from gru_sym.algebra import size_expression
 from gru_sym.codegen import generate
 from gru_sym.codegen.stacked import Stack
 from gru_sym.costs import KEEP_RESULT, ON_THE_WAY
@@ -93,7 +94,9 @@ def sizes_of(whole: Cell | Layer, data: st.DataObject) -> dict[str, int]:
 
 def inputs_of(whole: Cell, sizes: dict[str, int], device: str) -> list[torch.Tensor]:
     """The inputs; after the constants, if there are any, as generated code takes them."""
-    shapes = {k: [sizes.get(s, s) for s in whole.sizes.stored(k)] for k in whole.sizes.shapes}
+    put = {sp.Symbol(name): size for name, size in sizes.items()}
+    stored = {name: whole.sizes.stored(name) for name in whole.sizes.shapes}
+    shapes = {k: [int(size_expression(s).subs(put)) for s in stored[k]] for k in stored}
     lead = (sizes["T"], sizes["B"])
     xs = [torch.zeros(*lead, *(shapes[k] or [1]), device=device) for k in whole.inputs]
     constants = {k: torch.zeros(shapes[k], device=device) for k in whole.constants}

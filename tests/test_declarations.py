@@ -22,7 +22,7 @@ from cells import (
 from hypothesis import given, settings
 from test_javascript import plain, run
 
-from gru_sym import Cell, CellError, Layer, cost, effective_count, equivalent
+from gru_sym import Cell, CellError, Layer, Model, cell, cost, effective_count, equivalent
 from gru_sym.__main__ import main
 from gru_sym.codegen import generate, source
 from gru_sym.codegen.stacked import Stack
@@ -329,3 +329,62 @@ def test_cells_with_them_are_compared_and_renamed():
 def test_the_numerical_rank_agrees():
     found = numerical_rank(TIMED, {"m": 2, "n": 3})
     assert found.rank == TIMED.count(m=2, n=3)
+
+
+WINDOWS = {"m": 3, "n": 4, "k": 2}
+
+
+def test_a_window_is_k_inputs_below_each_other():
+    """The QRNN over windows is the one that keeps its last input, and counts 3 n k m + 3 n."""
+    windows = cell("minimal.qrnn")
+    k = sp.symbols("k")
+    assert windows.size_names == ("m", "n", "k")
+    assert sp.expand(windows.count() - (3 * n * k * m + 3 * n)) == 0
+    assert windows.count(m=3, n=4, k=2) == QRNN.count(m=3, n=4) == 84
+    assert r"\mathbb{R}^{n \times k m}" in windows.latex()
+    found = effective_count(windows)
+    assert found.certified and found.redundant == 0
+    kept = drawn(QRNN, QRNN.program.parameters)
+    wide = {f"W_{gate}": np.hstack([kept[f"V_{gate}"], kept[f"W_{gate}"]]) for gate in "zfo"} | {
+        name: kept[name] for name in ("b_z", "b_f", "b_o")
+    }
+    x = np.random.default_rng(3).normal(size=(5, SIZES["m"]))
+    with_zeros = np.vstack([np.zeros(SIZES["m"]), x])
+    for library in ("numpy", "torch"):
+        of = np.asarray if library == "numpy" else torch.from_numpy
+        one = generate(windows, library).sequence(
+            {name: of(array) for name, array in wide.items()},
+            of(np.hstack([with_zeros[:-1], with_zeros[1:]])),
+        )[0]
+        other = generate(QRNN, library).sequence({q: of(a) for q, a in kept.items()}, of(x))[0]
+        np.testing.assert_allclose(np.asarray(one), np.asarray(other), atol=1e-14)
+
+
+def test_a_stack_of_windows():
+    """Above the first layer each window holds k outputs; it is counted, and not run as a stack."""
+    k = sp.symbols("k")
+    stack = Layer(cell("minimal.qrnn"), 2, bidirectional=True)
+    assert sp.expand(stack.count() - 2 * (3 * n * k * (m + 2 * n) + 6 * n)) == 0
+    with pytest.raises(ValueError, match="make windows of the outputs"):
+        Stack(stack)
+    for layers in (1, 2):
+        bound = effective_count(Layer(cell("minimal.qrnn"), layers), **WINDOWS)
+        assert not bound.certified and "those of two steps overlap" in bound.scope
+    layers = Model("input 3; minimal.qrnn 4 k=2 layers=2; dense 10")
+    assert layers.count() == 84 + (3 * 4 * 2 * 4 + 12) + 50
+    assert cost(cell("minimal.qrnn"), **WINDOWS, T=1, B=1).total.multiply_adds == 3 * 2 * 3 * 4
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("x: k *", "a declaration is written name: size, x: k * m"),
+        ("x: k * m * n", "a declaration is written name: size, x: k * m"),
+        ("x: 0 * m", "a size is one name"),
+        ("x: k * E", "E has a meaning of its own"),
+        ("W: k * m", "W is no input; a size such as k*m is that of an input"),
+        ("h: 2 * n", "h is no input; a size such as 2*n is that of an input"),
+    ],
+)
+def test_a_window_that_is_none_is_refused(line, message):
+    assert_refused_at(f"{line}\nh' = tanh(W @ x + U @ h)", 1, 4, message)

@@ -127,6 +127,15 @@ CELLS = [
         ALL,
         "m = 2, n = 1; m = 1, n = 2",
     ),
+    # More relus than data: each is at work somewhere, not every choice of them; affine arguments.
+    ("x: n\nh' = exp(-relu(w * x + b)) * x + exp(-relu(V @ x + d)) * h", ALL, "n = 1; n = 2"),
+    ("x: n\nh' = relu(w * x + b) * relu(v * x + d) * h", HERE, PIECES),
+    ("x: n\nh' = relu(w * x + b) * a + relu(w * x * x + d)", HERE, PIECES),
+    # Several states that turn into each other: to all values, and no old one beside a new one.
+    ("p' = a * p - b * q + W @ x\nq' = b * p + a * q + V @ x\nh' = C @ p' + D @ q'", ALL, "n = 2"),
+    ("p' = a * p - b * q + W @ x\nq' = a * p - b * q + V @ x\nh' = C @ p' + D @ q'", NOT, RUNS),
+    ("p' = a * p - b * q + W @ x\nq' = b * p + a * q\nh' = C @ p' + D @ q' + C @ p", HERE, RUNS),
+    ("p' = a * p * q + W @ x\nq' = b * p + a * q + V @ x\nh' = C @ p' + D @ q'", HERE, RUNS),
     # What a number or a row cannot make up for.
     ("y: 1\ny = v @ x\nh' = u * y", ALL, "all sizes"),
     ("s: 1\nh' = tanh(W @ x + s) + b * h", ALL, "all sizes"),

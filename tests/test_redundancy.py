@@ -21,7 +21,7 @@ from gru_sym.certificates.moves import (
 )
 from gru_sym.libraries.pytorch import cell_names, cell_of, named_parameters, with_parameters
 
-m, n, k, r = sp.symbols("m n k r")
+d, m, n, k, r = sp.symbols("d m n k r")
 SIZES = {"m": 3, "n": 5, "p": 2, "k": 2}
 
 CATALOGUE = {
@@ -35,6 +35,7 @@ CATALOGUE = {
     "lstm.multiplicative": 2 * n,
     "minimal.fastgrnn_low_rank": k**2 + r**2,
     "minimal.ligru_batch_norm": 2 * n,
+    "minimal.lru": d,
     "lstm.onnx": 4 * n,
     "rnn.antisymmetric": n * (n + 1) / 2,
     "rnn.multiplicative": 2 * n,

@@ -188,9 +188,11 @@ def constrained(a: Arrays) -> np.ndarray:
 
 
 def quasi(a: Arrays) -> np.ndarray:
-    """A convolution of two inputs, and pooling with an output gate."""
-    window = np.concatenate([a["p"], a["x"]])
-    z, f, o = (np.hstack([a[f"V_{k}"], a[f"W_{k}"]]) @ window + a[f"b_{k}"] for k in "zfo")
+    """A convolution of two inputs of two numbers, and pooling with an output gate."""
+    z, f, o = (
+        a[f"W_{k}"][:, :2] @ a["x"][:2] + a[f"W_{k}"][:, 2:] @ a["x"][2:] + a[f"b_{k}"]
+        for k in "zfo"
+    )
     return sigma(o) * (tanh(z) + sigma(f) * (a["c"] - tanh(z)))
 
 
@@ -285,6 +287,27 @@ def pytorch_lstm(a: Arrays) -> np.ndarray:
     return lstm(*(affine(a, f"W_i{k}", f"W_h{k}", f"b_i{k}", f"b_h{k}") for k in "ifgo"), a)
 
 
+def with_gaps(a: Arrays) -> np.ndarray:
+    """Che et al.: two decays, the missing input between its last value and its mean."""
+    decay_x = np.exp(-np.maximum(0, a["w_x"] * a["delta"] + a["b_x"]))
+    decay_h = np.exp(-np.maximum(0, a["W_g"] @ a["delta"] + a["b_g"]))
+    missing = decay_x * a["last"] + (1 - decay_x) * a["mean"]
+    seen = missing + a["mask"] * (a["x"] - missing)
+    h = decay_h * a["h"]
+    z, r, g = (a[f"W_{k}"] @ seen + a[f"V_{k}"] @ a["mask"] + a[f"b_{k}"] for k in "zrh")
+    z = sigma(z + a["U_z"] @ h)
+    g = tanh(g + a["U_h"] @ (sigma(r + a["U_r"] @ h) * h))
+    return h + z * (g - h)
+
+
+def turning(a: Arrays) -> np.ndarray:
+    """Orvieto et al., in complex numbers."""
+    eigenvalue = np.exp(-np.exp(a["nu"]) + 1j * np.exp(a["theta"]))
+    driven = np.exp(a["gamma"]) * ((a["B_re"] + 1j * a["B_im"]) @ a["x"])
+    state = eigenvalue * (a["p"] + 1j * a["q"]) + driven
+    return ((a["C_re"] + 1j * a["C_im"]) @ state).real + a["D"] * a["x"]
+
+
 STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
     "gru.cho2014": lambda a: cho(a, before),
     "gru.cho2014_v1": lambda a: cho(a, after),
@@ -330,6 +353,7 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
         affine(a, "W_r", "U_r", "b_r"),
         a["W_h"] @ a["x"],
     ),
+    "gru.gru_d": with_gaps,
     "minimal.mgu_flax": mgu,
     "minimal.mgu": lambda a: minimal_mgu(a, affine(a, "W_f", "U_f", "b_f")),
     "minimal.mingru": lambda a: let_in(
@@ -372,6 +396,7 @@ STEPS: dict[str, Callable[[Arrays], np.ndarray]] = {
     "minimal.mgu_3": lambda a: minimal_mgu(a, a["b_f"]),
     "minimal.qrnn": quasi,
     "minimal.rg_lru": gated_decay,
+    "minimal.lru": turning,
     "minimal.trnn": lambda a: keep(a, sigma(a["V"] @ a["x"] + a["b"]), a["W"] @ a["x"]),
     "lstm.textbook": lambda a: lstm(*(affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "ifco"), a),
     "lstm.keras": lambda a: lstm(*(affine(a, f"W_{k}", f"U_{k}", f"b_{k}") for k in "ifco"), a),

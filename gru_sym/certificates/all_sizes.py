@@ -32,8 +32,9 @@ of values; at each of them the theorem is applied to the other sizes, with this 
 it then needs is a grid of exact ranks at small sizes. Products of kernels are treated through
 `lowrank`: from B on, the small part of a product of rank k is any matrix, if k is large enough.
 Three kernels around an elementwise product are treated through `tensors`, and next states that
-others read may be data of their own (`observed`). Where it is at some sizes alone that not every
-choice of pieces occurs, the theorem is applied from one unit more on, and says so.
+others read may be data of their own (`observed`). Constants may be 0, where the rank is at most the
+generic one. Where not every choice of pieces occurs, each piece of each function does (`patterns`);
+else, where that is at some sizes alone, the theorem is applied from one unit more on, and says so.
 Where kernels have H blocks, a place is a block and a place within it. S consists of the same places
 in some blocks: the small cell has fewer and smaller blocks, and B says both numbers. Constants are
 generic, like the parameters, and have no columns.
@@ -48,6 +49,7 @@ from math import prod
 
 import sympy as sp
 
+from gru_sym.algebra import size_expression
 from gru_sym.certificates.conditions import Condition
 from gru_sym.certificates.exact_rank import Search
 from gru_sym.certificates.families import FalseFamily
@@ -56,7 +58,8 @@ from gru_sym.certificates.fixing import Rule, entries, rules
 from gru_sym.certificates.locality import locality, rows_vanish, sums_poles
 from gru_sym.certificates.lowrank import multiplied_out
 from gru_sym.certificates.moves import MixingFamily
-from gru_sym.certificates.observed import systems_with_observed
+from gru_sym.certificates.observed import systems_with_observed, without_constants
+from gru_sym.certificates.patterns import OnPatterns
 from gru_sym.certificates.small_sizes import (
     base_sizes,
     divided_sizes,
@@ -100,8 +103,9 @@ def proved_for_all_sizes(found: Redundancy) -> Verdict:
     >>> proved_for_all_sizes(redundancy(cell("gru.pytorch"))).scope
     'all sizes, from exact ranks at m = 1, n = 1; m = 1, n = 2'
     """
-    verdict = _proved(found, System.of(found.cell))
-    for system in systems_with_observed(found.cell) if not verdict.scope else ():
+    verdict = _proved(found, whole := System.of(found.cell))
+    others = chain(systems_with_observed(found.cell), without_constants(whole))
+    for system in others if not verdict.scope else ():
         other = _proved(found, system)
         if other.scope:
             return other
@@ -154,7 +158,9 @@ def _on_grid(system: System, rule: Rule, found_tensors: Sequence[Tensor]) -> Ver
     if prod(base.values()) > MAX_GRID:
         return Verdict(reason="it has too many sizes")
     inner = inner_sizes(system, found_tensors, base)
-    conditions = [Condition(((sp.Symbol(k), sp.Integer(v)),)) for k, v in inner.items() if v > 1]
+    conditions = [
+        Condition(((size_expression(k), sp.Integer(v)),)) for k, v in inner.items() if v > 1
+    ]
     tried = []
     for at in reversed([dict(zip(base, each, strict=True)) for each in grid(base)]):
         sizes = multiplied(at, divided)
@@ -177,7 +183,7 @@ def _on_grid(system: System, rule: Rule, found_tensors: Sequence[Tensor]) -> Ver
 
 def _beyond(sizes: Mapping[str, int]) -> Condition:
     """That some size is larger than here."""
-    return Condition(tuple((sp.Symbol(k), sp.Integer(v + 1)) for k, v in sizes.items()))
+    return Condition(tuple((size_expression(k), sp.Integer(v + 1)) for k, v in sizes.items()))
 
 
 PIECES = "the pieces of its functions are known at some parameters only"
@@ -207,7 +213,8 @@ def failing(
     if rest < free:
         return f"no family explains all that is redundant at {_listed(sizes)}"
     if not rank.everywhere:
-        return PIECES
+        rank, rest = OnPatterns(system, sizes).without(fixed)
+        return "" if rank.proved and rest == free else PIECES
     return ""
 
 

@@ -9,6 +9,7 @@ from functools import cached_property, partial
 
 from gru_sym.certificates.roots import NESTED, PIECES, TRIES, UNDEFINED, nested
 from gru_sym.certificates.system import Entry, System, at_work
+from gru_sym.language.unification import number_of
 from gru_sym.normal.field_values import (
     ZERO,
     Draws,
@@ -39,7 +40,7 @@ class Evaluation:
     def size(self, size: str | int) -> int:
         """A size as a number."""
         # A cell that does not read its input has no size m.
-        return self.sizes.get(size, 1) if isinstance(size, str) else size
+        return number_of(size, self.sizes, 1)
 
     def stored(self, name: str, row: int, column: int) -> bool:
         """Whether an entry is not 0 by the form of its kernel, which may have blocks."""
@@ -144,8 +145,10 @@ class Evaluation:
     def real_entry(self, sample: object, name: str, row: int, column: int) -> Fraction:
         """The real number that stands for an entry."""
         if name in self.data:
-            # Larger than the parameters, so that no bias keeps a relu at 0 for most samples.
-            return 8 * _between_minus_one_and_one(self.draws(("real", sample, name, row)))
+            # Larger than the parameters, and now and then much larger, so that no bias keeps a
+            # relu at 0 for all samples.
+            drawn = _between_minus_one_and_one(self.draws(("real", sample, name, row)))
+            return 8 * drawn / (1 + Fraction(1, 256) - drawn * drawn)
         if not self.stored(name, row, column):
             return Fraction(0)
         return _between_minus_one_and_one(self.draws(("real", name, row, column)))

@@ -16,6 +16,7 @@ is then that of the parameters in an open set.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,6 +50,9 @@ SURE = 2
 
 PATIENCE = 12
 """The same where functions have pieces: a sample may have all its relus at 0."""
+
+MOST_PATIENCE = 60
+"""The most of them that wait for a relu which is seldom at work."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +221,10 @@ class Search(Evaluation):
         space = Echelon()
         often = self.system.kinks or self.system.has_roots
         idle, patience, number = 0, PATIENCE if often else SURE, 0
-        while idle < patience:
+        at_work_since = Counter[object]()  # how often each relu was since the last new row
+        while idle < patience or (
+            idle < MOST_PATIENCE and any(times < SURE for times in at_work_since.values())
+        ):
             before, met = space.rank, 0
             for support, unit in self.supports(outputs) if sparse else [(None, None)]:
                 sample = ("sample", number, support, unit)
@@ -227,12 +234,17 @@ class Search(Evaluation):
                 for row in self.rows(values, chosen):
                     space.add({place[column]: entry for column, entry in row.items()})
                     met += 1
+                if not (sparse or self.free_pieces):
+                    for key, piece in pieces.pattern:
+                        at_work_since[key] += piece == 1  # its piece with a slope
                 if self.system.kinks_inside:
                     self.patterns.setdefault(pieces.pattern, pieces)
                 if sparse and space.rank == expected:
                     break
             if met:  # else no square root had a value
                 idle = 0 if sparse or space.rank > before else idle + 1
+                if space.rank > before:
+                    at_work_since = Counter(dict.fromkeys(at_work_since, 0))
             sparse = sparse and before < space.rank != expected
             number += 1
             if number > TRIES:

@@ -17,7 +17,7 @@ from gru_sym.certificates.absorption import Elimination
 from gru_sym.certificates.arrays import recomputed
 from gru_sym.certificates.system import Entry
 from gru_sym.language.shapes import Shape
-from gru_sym.language.unification import Size
+from gru_sym.language.unification import Size, number_of
 from gru_sym.normal.field_values import Draws
 from gru_sym.normal.form import Linear, Substitution, substitute
 from gru_sym.normal.polynomials import (
@@ -155,7 +155,7 @@ def independent_directions(
 ) -> int:
     """How many independent directions families have together at given sizes: an exact rank."""
     draws = Draws(seed=2)
-    tangent = Tangent(shapes, lambda size: sizes[size] if isinstance(size, str) else size, draws)
+    tangent = Tangent(shapes, lambda size: number_of(size, sizes), draws)
     space, column = Echelon(), dict[Entry, int]()
     for family in families:
         for direction in family.directions(tangent):

@@ -26,6 +26,7 @@ from gru_sym.certificates.moves import (
     ScalingFamily,
     ShiftFamily,
 )
+from gru_sym.certificates.observed import systems_with_several
 from gru_sym.certificates.shifts import shifts
 from gru_sym.certificates.sites import alone, data_sites
 from gru_sym.certificates.symmetry import HOMOGENEOUS, WHOLE, Mixing, Scaling, symmetries, witnesses
@@ -114,23 +115,7 @@ def redundancy(cell: Cell) -> Redundancy:
     turned = {f"{name}{TRANSPOSED}": sizes.shapes[name][::-1] for name in program.transposed}
     sizes = replace(sizes, shapes={**sizes.shapes, **turned})
     free = tuple(name for name in program.parameters if name not in program.rigid)
-    data = frozenset(program.data)
-    sites = data_sites(states.values(), data)
-    elimination = eliminate(sites, free, data, sizes)
-    held = {*elimination.free, *(pivot.parameter for pivot in elimination.pivots)}
-    movable = tuple(name for name in free if name not in held)
-    found = [
-        *_reflections(elimination, program.parameters),
-        *_absorptions(elimination),
-        *_shifts(elimination, movable),
-        *_symmetries(elimination, (), movable),
-    ]
-    if any(f.function in HOMOGENEOUS for f in functions_of(*states.values())):
-        # What a relu gains in scale changes coefficients: here no pivot may keep them.
-        rigid = Elimination((), (), tuple(with_constants(sites, data)), sizes)
-        scalings = _symmetries(rigid, states.values(), free)
-        found += [f for f in scalings if isinstance(f, ScalingFamily) and f.scaling.positive]
-    proved = [family for family in found if family.proves(states)]
+    proved = list(_proved(cell, free, states, sizes))
     proved += _below_means(free, proved, states, sizes)
     whole = Redundancy(cell, tuple(with_witnesses(proved)))
     for at in map(cell.sizes.multiplied, _sizes_tried(cell.size_names)):
@@ -140,6 +125,31 @@ def redundancy(cell: Cell) -> Redundancy:
         ):
             raise FalseFamily(f"{expected} directions were counted at {at}, and {rank} are there")
     return whole
+
+
+def _proved(
+    cell: Cell, free: tuple[str, ...], states: Mapping[str, Polynomial], sizes: Sizes
+) -> Iterator[Family]:
+    """The families that elimination and cancelling powers find, each proved of the next states."""
+    # What leaves a system with observed states as it is leaves the cell as it is.
+    seen = next(systems_with_several(cell), None)
+    data = frozenset(seen.data if seen else cell.program.data)
+    sites = data_sites((seen.states if seen else states).values(), data)
+    elimination = eliminate(sites, free, data, sizes)
+    held = {*elimination.free, *(pivot.parameter for pivot in elimination.pivots)}
+    movable = tuple(name for name in free if name not in held)
+    found = [
+        *_reflections(elimination, cell.program.parameters),
+        *_absorptions(elimination),
+        *_shifts(elimination, movable),
+        *_symmetries(elimination, (), movable),
+    ]
+    if any(f.function in HOMOGENEOUS for f in functions_of(*states.values())):
+        # What a relu gains in scale changes coefficients: here no pivot may keep them.
+        rigid = Elimination((), (), tuple(with_constants(sites, data)), sizes)
+        scalings = _symmetries(rigid, states.values(), free)
+        found += [f for f in scalings if isinstance(f, ScalingFamily) and f.scaling.positive]
+    yield from (family for family in found if family.proves(states))
 
 
 def _below_means(

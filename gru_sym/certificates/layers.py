@@ -264,7 +264,7 @@ def _unrolled(
 ) -> EffectiveCount | None:
     """The families and gauges in every copy of the cell, and the exact rank."""
     forms = normal_form(layer.cell.program, layer.cell.sizes).states.values()
-    if any(f.function not in SMOOTH for f in functions_of(*forms)):
+    if layer.cell.sizes.has_windows or any(f.function not in SMOOTH for f in functions_of(*forms)):
         return None
     try:
         return _ranked(layer, steps, observed, sizes)

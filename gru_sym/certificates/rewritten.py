@@ -149,7 +149,7 @@ class _Member:
                 )
                 return Plus(tuple(read), NOWHERE)
             case Name(name="x"):
-                if self.place[0] and self.layer.directions == 2:
+                if self.place[0] and (self.layer.directions == 2 or self.cell.sizes.has_windows):
                     raise _Unwritten
                 return self.below()[0] if self.place[0] else expression
             case Name(name=name):

@@ -39,6 +39,7 @@ def beyond_full_kernels(cell: Cell) -> str:
         "constants": cell.constants,
         "kernels of blocks": cell.sizes.blocks,
         "transposes": cell.program.transposed,
+        "windows, of which those of two steps overlap": cell.sizes.has_windows and (INPUT,),
     }
     found = " and ".join(kind for kind, members in kinds.items() if members)
     return f"the theorem for all sizes does not know {found}" if found else ""

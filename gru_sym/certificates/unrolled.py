@@ -14,6 +14,7 @@ from typing import Literal, get_args
 
 from gru_sym.certificates.independence import dependence, mixed_constants
 from gru_sym.language.syntax import INPUT
+from gru_sym.language.unification import number_of
 from gru_sym.layers import Layer
 from gru_sym.normal.exponents import Exponents
 from gru_sym.normal.field_values import ZERO, Draws, Dual, FieldValues, Key
@@ -79,7 +80,7 @@ class UnrolledLayer:
 
     def size(self, level: int, size: str | int) -> int:
         """A size at a level of the stack, as a number."""
-        return self.sizes[level].get(size, 1) if isinstance(size, str) else size
+        return number_of(size, self.sizes[level], 1)
 
     def rows(self, sample: object, parameters: object = 0) -> Iterator[Mapping[int, int]]:
         """The gradient of every output that is seen."""

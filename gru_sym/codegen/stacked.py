@@ -38,6 +38,11 @@ class Stack:
             raise ValueError(f"a stack that runs has a number of layers, not {layer.num_layers}")
         if layer.learn_initial_state or layer.share_directions or layer.share_layers:
             raise ValueError("a stack that runs has cells of its own and no trained initial states")
+        if layer.cell.sizes.has_windows and layer.num_layers != 1:
+            raise ValueError(
+                f"{layer.name} reads windows, and a layer hands on one output at a step; run its "
+                "layers one by one, and make windows of the outputs of each"
+            )
 
     @cached_property
     def routine(self) -> Routine:

@@ -35,7 +35,7 @@ from gru_sym.language.syntax import (
     Times,
     Transpose,
 )
-from gru_sym.language.unification import Dimension, Equalities, Size
+from gru_sym.language.unification import Dimension, Equalities, Size, symbols
 
 INPUT_SIZE, STATE_SIZE, FREE_SIZE = "m", "n", "k"
 
@@ -115,7 +115,8 @@ class _Inference:
         self.further = (*program.inputs[1:], *program.constants)
         declared = [(d.size, d.columns, d.blocks) for d in program.declarations]
         self.taken: set[Size] = {INPUT_SIZE, STATE_SIZE}
-        self.taken |= {size for sizes in declared for size in sizes if size is not None}
+        given = (size for sizes in declared for size in sizes if size is not None)
+        self.taken |= {each for size in given for each in (size, *symbols(size))}
 
     def run(self) -> Sizes:
         self._seed()
@@ -182,10 +183,12 @@ class _Inference:
         )
 
     def _refuse_reserved(self, declaration: Declaration, size: Size | None) -> None:
-        if size in READ_OTHERWISE or size in NO_SIZES:
+        for each in symbols(size or 1):
+            if each not in READ_OTHERWISE and each not in NO_SIZES:
+                continue
             self.program.fail(
                 declaration.place,
-                f"{size} has a meaning of its own in SymPy, Python or gru_sym; "
+                f"{each} has a meaning of its own in SymPy, Python or gru_sym; "
                 f"choose another name for this size",
             )
 

@@ -3,6 +3,7 @@
     z  = sigmoid(W_z @ x + U_z @ h + b_z)     # a value of this step
     h' = (1 - z) * h + z * c                  # primed: the next value of the state h
     c: n                                      # a declared size
+    x: k * m                                  # k inputs of m numbers, one below the other
     mask: input m                             # a further input
     A: constant n x n                         # an array that is given and not trained
     U_z: blocks H                             # a kernel with H equal blocks on its diagonal
@@ -30,7 +31,9 @@ from gru_sym.language.syntax import (
 MAX_TEXT = 200_000
 MAX_DIGITS = 40
 
-DECLARATIONS = "name: size, name: input size, name: constant rows x columns, or name: blocks number"
+DECLARATIONS = (
+    "name: size, x: k * m, name: input size, name: constant rows x columns, or name: blocks number"
+)
 
 
 def parse(text: str) -> tuple[tuple[Equation, ...], tuple[Declaration, ...]]:
@@ -90,7 +93,7 @@ def _declaration(line: SourceLine) -> Declaration:
     if name.primed:
         line.fail(f"declare the state itself: {name.name}: {said or 'n'}", 0, len(left))
     place = line.place(start, start + len(said))
-    words = said.replace("×", " x ").split()
+    words = said.replace("×", " x ").replace("*", " * ").split()
     kind = words.pop(0) if words and words[0] in (FURTHER_INPUT, CONSTANT, BLOCKS) else ""
     match words:
         case [number] if kind == BLOCKS:
@@ -102,6 +105,9 @@ def _declaration(line: SourceLine) -> Declaration:
             return Declaration(name.name, None, place, kind=kind)
         case [size]:
             return Declaration(name.name, _size(line, place, size), place, kind=kind)
+        case [number, "*", size]:
+            both = [str(_size(line, place, each)) for each in (number, size)]
+            return Declaration(name.name, "*".join(both), place, kind=kind)
         case [rows, "x", columns]:
             sizes = [_size(line, place, each) for each in (rows, columns)]
             return Declaration(name.name, sizes[0], place, sizes[1], kind)

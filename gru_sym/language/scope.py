@@ -288,4 +288,7 @@ def _check_declarations(program: Program, parameters: tuple[str, ...]) -> None:
             program.fail(declaration.place, f"{name} is a vector, and blocks are those of a kernel")
         if declaration.columns is not None and name in program.data:
             program.fail(declaration.place, f"{name} is a vector, whose size is one number or name")
+        if "*" in str(declaration.size) and name != INPUT and kind != FURTHER_INPUT:
+            message = f"{name} is no input; a size such as {declaration.size} is that of an input"
+            program.fail(declaration.place, message)
         seen[name] = declaration

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import lcm
 
 from gru_sym.language.syntax import (
+    INPUT,
     Apply,
     Expression,
     Extremum,
@@ -55,6 +56,11 @@ class Sizes:
     scalars: frozenset[str]
     free: tuple[str, ...]
     blocks: Mapping[str, Size] = field(default_factory=dict)
+
+    @property
+    def has_windows(self) -> bool:
+        """Whether x is a window of several inputs, as declared by `x: k * m`."""
+        return "*" in str(self.shapes[INPUT][0])
 
     def stored(self, name: str) -> tuple[Size, ...]:
         """The axes of the array that holds a name: of a kernel of blocks, number, rows, columns.

@@ -3,11 +3,40 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Mapping
+from math import prod
 
 from gru_sym.language.errors import Place
 
 Size = str | int
-"""A symbol's name, or a positive whole number."""
+"""A symbol's name, or a positive whole number; of a window of inputs a product, "k*m"."""
+
+
+def symbols(size: Size) -> tuple[str, ...]:
+    """The symbols that a size is written in: none of a number, two of a product.
+
+    >>> symbols("n"), symbols("k*m"), symbols("2*m"), symbols(3)
+    (('n',), ('k', 'm'), ('m',), ())
+    """
+    return tuple(each for each in str(size).split("*") if not each.isdigit())
+
+
+def number_of(size: Size, sizes: Mapping[str, int], default: int | None = None) -> int:
+    """A size as a number; raises `KeyError` for a symbol that has none, unless there is a default.
+
+    >>> number_of("k*m", {"k": 3, "m": 8}), number_of(5, {}), number_of("n", {}, 1)
+    (24, 5, 1)
+    """
+    if isinstance(size, int):
+        return size
+    if size in sizes:
+        return sizes[size]
+    parts = size.split("*")
+    if len(parts) > 1:
+        return prod(number_of(int(e) if e.isdigit() else e, sizes, default) for e in parts)
+    if default is None:
+        raise KeyError(size)
+    return default
 
 
 class Dimension:

@@ -14,6 +14,7 @@ import sympy as sp
 from gru_sym.algebra import size_expression
 from gru_sym.cells import Cell, SizeValue
 from gru_sym.language.syntax import INPUT
+from gru_sym.language.unification import symbols
 from gru_sym.layers import Layer
 from gru_sym.lookup import catalogue
 from gru_sym.transform import without_biases
@@ -230,6 +231,8 @@ class _Reader:
         if self.once:
             self._refuse("after 'last' there is one step, and a layer with states reads several")
         read_size = cell.sizes.shapes[INPUT][0]
+        if cell.sizes.has_windows:  # a step reads one input of k
+            read_size = symbols(read_size)[-1]
         sizes = {**({str(read_size): reads} if read_size in cell.size_names else {}), **given}
         for name in sizes.keys() - {*cell.size_names}:
             known = ", ".join(cell.size_names) or "fixed"

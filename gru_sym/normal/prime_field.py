@@ -89,7 +89,14 @@ class Echelon:
 
     def add(self, row: Mapping[int, int]) -> bool:
         """Add a row, given by its entries; whether it enlarged the space."""
-        packed = sum(value % PRIME << SLOT * column for column, value in row.items())
+        return self._add(sum(value % PRIME << SLOT * column for column, value in row.items()))
+
+    def join(self, other: Echelon) -> None:
+        """Add all rows of another space."""
+        for column, packed in other._rows.items():
+            self._add(packed << SLOT * column)
+
+    def _add(self, packed: int) -> bool:
         column = 0
         while packed:
             entry = (packed & MASK) % PRIME
