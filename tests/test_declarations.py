@@ -223,7 +223,12 @@ MISTAKES = [
     ("A: constant\nA = W @ x\nh' = A", 2, 1, "A is declared as a constant in line 1; it is given"),
     ("g: input m\ng' = x\nh' = W @ g", 2, 1, "g is declared as an input in line 1; it is given"),
     ("g: input m\nh' = W @ g'", 2, 10, "g is given and has no next value"),
-    ("A: fixed n\nh' = A * h + W @ x", 1, 4, "a declaration is written name: size, name: input"),
+    (
+        "A: fixed n\nh' = A * h + W @ x",
+        1,
+        4,
+        "a declaration is written name: size, x: k * m, name: input",
+    ),
     ("A: constant n m\nh' = A @ x", 1, 4, "a declaration is written"),
     ("A: constant n x -1\nh' = A @ x", 1, 4, "a size is one name, such as k"),
     ("g: input n x m\nh' = W @ g", 1, 4, "g is a vector, whose size is one number or name"),
