@@ -18,8 +18,23 @@ class Math:
 
 
 @dataclass(frozen=True)
+class Evaluated:
+    """A formula's value; a page keeps the formula with it, to be evaluated at other sizes.
+
+    >>> print(Evaluated("3*m*n", 98304))
+    98,304
+    """
+
+    formula: str
+    value: int
+
+    def __str__(self) -> str:
+        return f"{self.value:,}"
+
+
+@dataclass(frozen=True)
 class Table:
-    """Headers and rows. An entry is text, a number, a SymPy expression or a `Math`.
+    """Headers and rows. An entry is text, a number, a SymPy expression, a `Math` or an `Evaluated`.
 
     >>> print(Table(("cell", "count"), [("rnn.elman", 3)]))
     cell       count
@@ -65,6 +80,8 @@ def table_html(headers: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def _markdown(entry: object) -> str:
     if isinstance(entry, Math):
         return f"${entry.latex}$"
+    if isinstance(entry, Evaluated):
+        return f'<data value="{entry.formula}">{entry}</data>'
     if hasattr(entry, "free_symbols"):  # SymPy is loaded where there is one of its formulas
         from gru_sym.render import formula_latex
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sympy as sp
 
-from gru_sym import catalogue, cell
-from gru_sym.libraries.atlas import FAMILIES, entries
+from gru_sym import catalogue, cell, effective_count
+from gru_sym.libraries.atlas import FAMILIES, atlas_table, entries
 from gru_sym.libraries.layout import layout, libraries
 from gru_sym.libraries.live import RUNNERS, Question
 from gru_sym.libraries.live.record import read
@@ -31,6 +32,7 @@ from gru_sym.libraries.structure import gate_letters, reset_moved, reset_side, u
 from gru_sym.transform import rename
 
 ROOT = Path(__file__).parent.parent
+M, N = sp.symbols("m n")
 RECORD = read(ROOT / "book" / "data" / "atlas.json")
 LEFT_OUT = f"left out, not installed here: {', '.join(absent())}; make atlas installs and runs them"
 
@@ -213,6 +215,17 @@ STRUCTURE = {
     "lstm.pytorch": ("", "", "i f g o"),
     "rnn.pytorch": ("", "", ""),
 }
+
+
+@pytest.mark.parametrize("library", ["thinc", "nam"])
+def test_trained_first_states_are_stored_and_count(library):
+    """thinc and Neural Amp Modeler train both of the LSTM's."""
+    (entry,) = entries("lstm", [library])
+    stored = entry.stored.count - entry.cell.count()
+    assert stored == entry.effective - effective_count(entry.cell).effective == 2 * N
+    shown = atlas_table("lstm", RECORD, m=7, n=5)
+    number = shown.rows[[f"(#{library})" in row[0] for row in shown.rows].index(True)]
+    assert entry.stored.count.subs({M: 7, N: 5}) in [getattr(x, "value", None) for x in number]
 
 
 def test_structure_is_read_off_the_equations_whatever_things_are_called():

@@ -27,6 +27,7 @@ import yaml
 
 import gru_sym
 from gru_sym import catalogue
+from gru_sym.libraries.atlas import entries, evaluated
 from gru_sym.web.catalogue_pages import (
     FAMILIES,
     anchor,
@@ -561,6 +562,32 @@ def test_tables_of_libraries_are_sorted_by_a_click_and_filtered_by_a_word(browse
     gru, lstm, *_ = browser.execute_script(FILTERED, "Keras")
     assert gru and lstm and {row[0] for row in gru + lstm} <= {"Keras", "Keras 2's CuDNN layers"}
     assert len(gru) < len(whole[0]) and len(lstm) < len(whole[1])
+
+
+AT_OTHER_SIZES = """
+const fields = [...document.querySelectorAll('.table-sizes input')];
+const numbers = [...document.querySelectorAll('section table data')];
+return arguments[0].map((words) => {
+  fields.forEach((field, i) => { field.value = words[i]; });
+  fields[0].dispatchEvent(new Event('input', {bubbles: true}));
+  return numbers.map((number) => number.textContent);
+});
+"""
+
+
+def test_tables_of_libraries_count_at_sizes_that_one_types(browser, url):
+    """To the last digit; what is no size changes nothing."""
+    visit(browser, url + "book/libraries.html")
+    sizes = [(128, 256), (1, 1), (7, 5), (65_536, 2**61 + 1)]
+    every = [entry for f in ("gru", "lstm", "rnn", "minimal") for entry in entries(f)]
+    own = [entry for entry in every if entry.forms[0].biases]
+    shown = browser.execute_script(AT_OTHER_SIZES, [*map(list, sizes), ["0", "5"], ["2.5", "x"]])
+    assert shown[4] == shown[5] == shown[3]
+    for (m, n), numbers in zip(sizes, shown, strict=False):
+        right = [evaluated(entry.stored.count, entry.cell, m, n).value for entry in own]
+        assert len(numbers) == 2 * len(own)
+        assert [int(number.replace(",", "")) for number in numbers[::2]] == right
+        assert all(int(b.replace(",", "")) <= a for a, b in zip(right, numbers[1::2], strict=True))
 
 
 def test_titles_and_descriptions_answer(site: Path):

@@ -1,5 +1,6 @@
-// Tables of libraries and of cells: a click on a column's heading sorts its table, and a box filters all of
-// them. Without this script they are plain tables.
+// Tables of libraries and of cells: a click on a column's heading sorts its table, a box filters all of them,
+// and numbers that keep their formula are evaluated at sizes of one's choice. Without this script they are
+// plain tables.
 document.addEventListener("DOMContentLoaded", () => {
   const PAGES = [
     {
@@ -43,6 +44,9 @@ document.addEventListener("DOMContentLoaded", () => {
   filter.setAttribute("aria-label", "Show only rows with these words");
   filter.className = "filter-rows";
   document.querySelector(page.below).after(filter);
+  const counted = tables.flatMap((table) => [...table.querySelectorAll("data")]);
+  if (counted.length) filter.before(sizes(counted));
+
   const split = (words) => words.toLowerCase().split(/[\s()=‑·]+|,(?!\d)/).filter(Boolean);
   let rows; // each with its words, read when they are first asked for
   filter.addEventListener("input", () => {
@@ -55,3 +59,36 @@ document.addEventListener("DOMContentLoaded", () => {
       row.hidden = !words.every((word) => known.some((other) => other.startsWith(word)));
   });
 });
+
+// A sum of products such as "3*m*n + n**2", exactly. A projection p has half as many units as the layer.
+function evaluated(formula, at) {
+  const factor = (word) => {
+    const [base, power = "1"] = word.split("^");
+    return (at[base] ?? BigInt(base)) ** BigInt(power);
+  };
+  const product = (term) => term.split("*").reduce((all, word) => all * factor(word), 1n);
+  const terms = formula.replaceAll("**", "^").replaceAll(" - ", " + -1*").split(" + ");
+  return terms.reduce((all, term) => all + product(term), 0n);
+}
+
+// Two fields for the sizes; while one of them holds no size, the numbers stay as they are.
+function sizes(counted) {
+  const row = document.createElement("p");
+  row.className = "table-sizes";
+  const fields = [["m", "inputs", "128"], ["n", "units", "256"]].map(([name, what, first]) => {
+    const field = document.createElement("input");
+    Object.assign(field, { value: first, name, inputMode: "numeric", required: true, maxLength: 20 });
+    Object.assign(field, { pattern: "0*[1-9][0-9]*", title: "a whole number, such as 128" });
+    const label = document.createElement("label");
+    label.append(`${what} ${name} = `, field);
+    row.append(label);
+    return field;
+  });
+  row.addEventListener("input", () => {
+    if (!fields.every((field) => field.checkValidity())) return;
+    const [m, n] = fields.map((field) => BigInt(field.value));
+    for (const number of counted)
+      number.textContent = evaluated(number.value, { m, n, p: n / 2n }).toLocaleString("en");
+  });
+  return row;
+}

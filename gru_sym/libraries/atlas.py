@@ -23,7 +23,8 @@ from gru_sym.libraries.naming import SizeOf
 from gru_sym.libraries.stored import StoredLayer, stored_layer
 from gru_sym.libraries.structure import gate_order, reset_side, update_keeps
 from gru_sym.libraries.texts import title
-from gru_sym.render import Table, spelled
+from gru_sym.render import spelled
+from gru_sym.tables import Evaluated, Table
 
 FAMILIES = ("gru", "lstm", "rnn", "minimal")
 
@@ -109,7 +110,8 @@ class Entry:
     @property
     def effective(self) -> sp.Expr:
         """How many of its parameters count. Raises `ValueError` if that is not certified."""
-        found = effective_count(self.cell)
+        layer = self.stored.layer  # trained initial states count, too
+        found = effective_count(layer if layer.learn_initial_state else self.cell)
         if not found.certified or found.condition:
             raise ValueError(f"the effective count of {self.cell.name} is not certified: {found}")
         return sp.sympify(found.effective)
@@ -214,8 +216,8 @@ def atlas_table(
             for e, switch in zip(own, switches, strict=True)
         ],
         "formula": [_unbroken(spelled(entry.stored.count)) for entry in own],
-        "stored": [f"{entry.cell.count(**at(entry.cell, m, n)):,}" for entry in own],
-        "effective": [f"{evaluated(entry.effective, entry.cell, m, n):,}" for entry in own],
+        "stored": [evaluated(entry.stored.count, entry.cell, m, n) for entry in own],
+        "effective": [evaluated(entry.effective, entry.cell, m, n) for entry in own],
         "reset": [entry.reset for entry in own],
         "z keeps": [entry.keeps for entry in own],
         "gates": [_unbroken(entry.order) for entry in own],
@@ -234,9 +236,10 @@ def at(cell: Cell, m: int, n: int) -> dict[str, int]:
     return {name: sizes[name] for name in cell.size_names}
 
 
-def evaluated(formula: sp.Expr, cell: Cell, m: int, n: int) -> int:
+def evaluated(formula: sp.Expr, cell: Cell, m: int, n: int) -> Evaluated:
     """A formula at the sizes of a cell."""
-    return int(formula.subs(at(cell, m, n)))
+    formula = sp.expand(formula)
+    return Evaluated(str(formula), int(formula.subs(at(cell, m, n))))
 
 
 def run_table(library: str, record: Record) -> Table:
