@@ -73,6 +73,11 @@ def test_a_name_is_given_once():
     assert pages.once(html) == '<p id="a" class="b">x</p><h2 class="c">y</h2><i id="d">id="a"</i>'
 
 
+def test_options_have_the_quotes_of_code():
+    html = "<td>RNN(nonlinearity=’relu’, m=1), Keras’ GRU(mode=‘a’)</td>"
+    assert pages.as_code(html) == "<td>RNN(nonlinearity='relu', m=1), Keras’ GRU(mode='a')</td>"
+
+
 def test_search_that_is_written_otherwise_is_refused(tmp_path: Path):
     file = tmp_path / "searchtools.js"
     file.write_text("\n".join(pages.SEARCH), encoding="utf-8")

@@ -130,7 +130,7 @@ def _rewrite(app: Sphinx) -> None:
         notebook = f"_sources/{document}.ipynb"
         links = (root + notebook, colab(document)) if (out / notebook).is_file() else ()
         html = pages.with_footer(html, head.footer(citation, base, *links))
-        built[document] = pages.once(html)
+        built[document] = pages.once(pages.as_code(html))
 
     pages.write_styles(static, list(built.values()), folder, icons)
     built["book/index"] = pages.with_own_styles(built["book/index"], static, folder)

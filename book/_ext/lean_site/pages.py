@@ -129,6 +129,11 @@ def with_footer(html: str, footer: str) -> str:
     return replace(r'<footer class="bd-footer-content">.*?</footer>', footer, html, "footer")
 
 
+def as_code(html: str) -> str:
+    """An option that one may copy, such as nonlinearity='relu', with the quotes of code."""
+    return re.sub("=[‘’]([^‘’<]*)’", r"='\1'", html)
+
+
 def once(html: str) -> str:
     """Each name of a place once: where another place has it already, no link leads."""
     seen: set[str] = set()
