@@ -9,6 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from gru_sym import Cell, CellError
+from gru_sym.language.unification import number_of, symbols
 
 
 def sigma(u: np.ndarray) -> np.ndarray:
@@ -51,7 +52,9 @@ def assert_refused_at(text: str, line: int, column: int, message: str) -> None:
 def sizes_at(cell: Cell, sizes: dict[str, int]) -> dict[str, int]:
     """A number for every size of a cell, those with blocks multiplied by how many there are."""
     known = {size for shape in cell.sizes.shapes.values() for size in shape}
-    names = sorted(size for size in {*known, *cell.sizes.blocks.values()} if isinstance(size, str))
+    names = sorted(
+        {name for size in {*known, *cell.sizes.blocks.values()} for name in symbols(size)}
+    )
     return cell.sizes.multiplied({name: sizes.get(name, FREE) for name in names})
 
 
@@ -59,7 +62,7 @@ def shapes_at(cell: Cell, sizes: dict[str, int]) -> dict[str, tuple[int, int]]:
     """The inferred shape of every name, in numbers; vectors are columns."""
     at = sizes_at(cell, sizes)
     return {
-        name: tuple(at[size] if isinstance(size, str) else size for size in shape)
+        name: tuple(number_of(size, at) for size in shape)
         for name, shape in cell.sizes.shapes.items()
     }
 

@@ -109,7 +109,8 @@ def test_a_count_as_people_write_it(formula, written):
 def test_what_is_written_is_the_count(layers):
     """Read back by SymPy's own parser of what people write."""
     rules = (*standard_transformations, split_symbols, implicit_multiplication)
-    counts = [Layer(c, layers).count() for c in catalogue.values()]
+    alone = {"gru.gru_d"} if layers > 1 else set()  # all layers would be given one mask
+    counts = [Layer(c, layers).count() for name, c in catalogue.items() if name not in alone]
     written = {count: text for count in counts if (text := factored(count))}
     for count, text in written.items():
         assert sp.expand(parse_expr(text.replace("²", "**2"), transformations=rules) - count) == 0

@@ -143,7 +143,7 @@ class Declaration:
 
     def __str__(self) -> str:
         columns = "" if self.columns is None else f"x {self.columns}"
-        words = (self.kind, self.size, columns, self.blocks)
+        words = (self.kind, str(self.size or "").replace("*", " * "), columns, self.blocks)
         return f"{self.name}: {' '.join(str(word) for word in words if word not in ('', None))}"
 
 
