@@ -507,7 +507,7 @@ def inaccessible(browser) -> list[str]:
         missing("axe-core is not installed: run `make npm`")
     browser.execute_script(script.read_text(encoding="utf-8"))
     settled = "return !document.querySelector('.pst-scrollable-table-container:not([tabindex])')"
-    WebDriverWait(browser, 20).until(lambda b: b.execute_script(settled))  # scrolling.js is done
+    WebDriverWait(browser, 60).until(lambda b: b.execute_script(settled))  # scrolling.js is done
     found = browser.execute_async_script(
         "const done = arguments[0];"
         "axe.run({resultTypes: ['violations']}).then(r => done(r.violations));"
