@@ -508,8 +508,11 @@ def inaccessible(browser) -> list[str]:
     browser.execute_script(script.read_text(encoding="utf-8"))
     boxes = "pre, .cell_output > .output, .pst-scrollable-table-container"  # of scrolling.js
     # The search page has scripts of its own.
-    settled = f"""return location.pathname.endsWith('/search.html') || [...document.querySelectorAll(':is({boxes}):not([tabindex])')].every(
-      box => box.scrollWidth <= box.clientWidth && box.scrollHeight <= box.clientHeight)"""
+    settled = f"""
+      return location.pathname.endsWith('/search.html') ||
+        [...document.querySelectorAll(':is({boxes}):not([tabindex])')].every(
+          box => box.scrollWidth <= box.clientWidth && box.scrollHeight <= box.clientHeight);
+    """
     WebDriverWait(browser, 60).until(lambda b: b.execute_script(settled))  # scrolling.js is done
     found = browser.execute_async_script(
         "const done = arguments[0];"
