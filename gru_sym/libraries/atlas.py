@@ -16,6 +16,7 @@ import sympy as sp
 from gru_sym.cells import Cell
 from gru_sym.certificates import effective_count
 from gru_sym.codegen.reading import functions_in
+from gru_sym.formulas import read_formula
 from gru_sym.libraries.layout import layout, libraries
 from gru_sym.libraries.layout_text import FLAGS, Block, Form, TensorLine
 from gru_sym.libraries.live.record import Record, Row
@@ -238,8 +239,8 @@ def at(cell: Cell, m: int, n: int) -> dict[str, int]:
 
 def evaluated(formula: sp.Expr, cell: Cell, m: int, n: int) -> Evaluated:
     """A formula at the sizes of a cell."""
-    formula = sp.expand(formula)
-    return Evaluated(str(formula), int(formula.subs(at(cell, m, n))))
+    text = str(sp.expand(formula))
+    return Evaluated(text, read_formula(text).at(at(cell, m, n)))
 
 
 def run_table(library: str, record: Record) -> Table:
